@@ -1,0 +1,46 @@
+"""Open, auditable customer-success analytics: honest about unfinished cases, with an interval on every estimate.
+
+Everything public is importable from here (`import cs_analysis as cs; cs.nps(ds)`); modules load when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "data.calendar": ("Calendar",),
+    "data.dataset": ("Dataset", "read_dataset", "check_dataset", "write_dataset"),
+    "data.simulator": ("Truth", "simulate_company"),
+    "stats.durations": ("durations",),
+    "stats.survival": ("survival_curve",),
+    "stats.resampling": ("bootstrap",),
+    "metrics.adoption": ("adoption_rate",),
+    "metrics.engagement": ("active_users",),
+    "metrics.churn": ("logo_churn_rate", "customer_survival"),
+    "metrics.revenue": ("mrr",),
+    "metrics.satisfaction": ("nps",),
+    "report.run": ("run_report",),
+    "report.pack": ("run_pack",),
+}
+_MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
+
+__all__ = ["__version__", "errors", *_MODULE_OF]  # noqa: PLE0604 - the names are strings, listed once above
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module of a public name when it is first asked for."""
+    if name == "errors":
+        return import_module("cs_analysis.errors")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'cs_analysis' has no attribute {name!r}")
+    value = getattr(import_module(f"cs_analysis.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

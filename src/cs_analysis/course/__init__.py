@@ -1,0 +1,1 @@
+"""Exercise checks for the course (the lessons follow)."""

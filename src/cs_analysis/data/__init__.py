@@ -1,0 +1,1 @@
+"""Tables in: the contract, reading, checking, the calendar and the simulator."""

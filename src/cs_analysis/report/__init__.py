@@ -1,0 +1,1 @@
+"""Running notebooks and turning them into a pack of HTML pages."""

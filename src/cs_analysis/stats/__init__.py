@@ -1,0 +1,1 @@
+"""Numbers: estimates, intervals, durations, survival. Knows no customer-success word."""
