@@ -1,0 +1,207 @@
+"""Intervals for units that come in clusters, such as answers within accounts: an effective number of units, then the plain interval.
+
+Every function takes one row a cluster. `groups` gives each row the number 0, 1, ... of the group it belongs to (`groupby(...).ngroup()`)
+and makes the results arrays with one entry a group; without it there is one group and the results are floats.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from cs_analysis.errors import ParameterError
+from cs_analysis.stats.estimates import check_conf_level
+from cs_analysis.stats.intervals import Floats, Interval, Numbers, Triple, net_share_limits, wilson_limits
+
+Codes = npt.NDArray[np.int64]
+
+
+class _Sample(NamedTuple):
+    """What the rows of each group add up to."""
+
+    clusters: Floats
+    units: Floats
+    mean: Floats
+    design_effect: Floats
+
+
+def clustered_share(successes: Numbers, totals: Numbers, *, groups: Numbers | None = None, conf_level: float = 0.95) -> Interval:
+    """Share of successes among all units, with Wilson limits that allow for likeness within clusters.
+
+    The share is the sum of successes over the sum of totals. Its limits are Wilson's on the effective number of units, which is the number
+    of units over the design effect times the squared ratio of the t quantiles with (units - 1) and (clusters - 1) degrees of freedom. With
+    one unit a cluster they equal those of `wilson`.
+
+    Parameters
+    ----------
+    successes, totals : array-like
+        Successes and units of each cluster; a cluster without units changes nothing.
+    groups : array-like of int, optional
+        Group number of each cluster.
+    conf_level : float
+        Confidence level.
+
+    Returns
+    -------
+    Interval
+        `estimate, conf_low, conf_high`; all missing for a group without units, the limits missing for a single cluster of several units,
+        which says nothing about the differences between clusters.
+
+    Raises
+    ------
+    ParameterError
+        A number is negative or missing, successes exceed the total, or `groups` are not whole numbers from 0.
+
+    References
+    ----------
+    Korn and Graubard (1998), Survey Methodology 24, 193-201. Wilson (1927), Journal of the American Statistical Association 22, 209-212.
+
+    Examples
+    --------
+    >>> share = clustered_share([9, 0, 8, 1, 7, 2], [10, 10, 10, 10, 10, 10])
+    >>> f"{share.estimate:.2f} ({share.conf_low:.3f} to {share.conf_high:.3f})"
+    '0.45 (0.157 to 0.783)'
+    """
+    (hits, units), codes = _rows(successes=successes, totals=totals, groups=groups)
+    if np.any(hits > units):
+        raise ParameterError(f"successes may not exceed totals; cluster {int(np.argmax(hits > units))} breaks this. Correct the counts.")
+    sample = _sample(hits, hits, units, codes)
+    n = _effective_number(sample, conf_level)
+    return _plain(wilson_limits(sample.mean, n=n, conf_level=conf_level), scalar=groups is None)
+
+
+def clustered_net_share(counts: Triple, *, groups: Numbers | None = None, conf_level: float = 0.95) -> Interval:
+    """Share of pluses minus share of minuses, with score limits that allow for likeness within clusters.
+
+    As `net_share`, on the effective number of answers described under `clustered_share`. With one answer a cluster it equals `net_share`.
+
+    Parameters
+    ----------
+    counts : tuple
+        `(minus, zero, plus)`: answers of each kind in each cluster.
+    groups : array-like of int, optional
+        Group number of each cluster.
+    conf_level : float
+        Confidence level.
+
+    Returns
+    -------
+    Interval
+        Net share within -1 and 1; missing as for `clustered_share`.
+
+    Raises
+    ------
+    ParameterError
+        A count is negative or missing, or `groups` are not whole numbers from 0.
+
+    References
+    ----------
+    Korn and Graubard (1998), Survey Methodology 24, 193-201. Tango (1998), Statistics in Medicine 17, 891-908.
+
+    Examples
+    --------
+    >>> net = clustered_net_share(([0, 3, 0, 1], [1, 1, 0, 2], [3, 0, 4, 1]))
+    >>> f"{net.estimate:.2f} ({net.conf_low:.2f} to {net.conf_high:.2f})"
+    '0.25 (-0.66 to 0.85)'
+    """
+    (minus, zero, plus), codes = _rows(minus=counts[0], zero=counts[1], plus=counts[2], groups=groups)
+    answers = minus + zero + plus
+    sample = _sample(plus - minus, plus + minus, answers, codes)
+    units = np.where(sample.units > 0, sample.units, np.nan)
+    low_share, high_share = (np.bincount(codes, part, len(units)) / units for part in (minus, plus))
+    n = _effective_number(sample, conf_level)
+    return _plain(net_share_limits(low_share, high_share, n=n, conf_level=conf_level), scalar=groups is None)
+
+
+def design_effect(sums: Numbers, squares: Numbers, sizes: Numbers, *, groups: Numbers | None = None) -> Any:
+    """How many times likeness within clusters multiplies the variance of a mean over units.
+
+    The linearised variance of the ratio sum of sums / sum of sizes between clusters, over the variance of a mean of so many independent
+    units; never below 1. Where all units have the same value the data are silent about likeness, and the figure is that of clusters whose
+    units are all alike, sum of squared sizes / sum of sizes.
+
+    Parameters
+    ----------
+    sums, squares, sizes : array-like
+        Of each cluster: sum of its units' values, sum of their squares, number of units.
+    groups : array-like of int, optional
+        Group number of each cluster.
+
+    Returns
+    -------
+    float or array
+        Design effect; 1 with one unit a cluster, missing for a single cluster of several units and for none.
+
+    Raises
+    ------
+    ParameterError
+        A value is missing or infinite, a size is negative, or `groups` are not whole numbers from 0.
+
+    References
+    ----------
+    Kish (1965), Survey Sampling, chapter 8. Korn and Graubard (1998), Survey Methodology 24, 193-201.
+
+    Examples
+    --------
+    >>> float(design_effect([4, 0, 4, 0], [4, 0, 4, 0], [4, 4, 4, 4]))
+    5.0
+    """
+    values = np.asarray(sums, dtype="float64")
+    if not np.isfinite(values).all():
+        raise ParameterError(f"sums must be finite numbers; cluster {int(np.argmin(np.isfinite(values)))} has none. Correct it or leave it out.")
+    (second, size), codes = _rows(squares=squares, sizes=sizes, groups=groups)
+    effect = _sample(values, second, size, codes).design_effect
+    return effect if groups is not None else effect[0]
+
+
+def _sample(sums: Floats, squares: Floats, sizes: Floats, codes: Codes) -> _Sample:
+    """Add up the clusters of each group; see `design_effect` for what is estimated."""
+    kinds = int(codes.max(initial=-1)) + 1
+
+    def total(values: Floats) -> Floats:
+        return np.asarray(np.bincount(codes, values, kinds), dtype="float64")
+
+    units, clusters = total(sizes), total((sizes > 0).astype("float64"))
+    known = np.where(units > 0, units, np.nan)
+    mean = total(sums) / known
+    between = total((sums - mean[codes] * sizes) ** 2) / known**2 * clusters / np.where(clusters > 1, clusters - 1, np.nan)
+    within = (total(squares) / known - mean**2) / np.where(units > 1, units - 1, np.nan)
+    alike = total(sizes**2) / known
+    effect = np.where(within > 0, np.maximum(between / np.where(within > 0, within, np.nan), 1.0), alike)
+    single = np.where(units > 1, np.nan, 1.0) + 0 * known
+    return _Sample(clusters, units, mean, np.where(clusters > 1, effect, single))
+
+
+def _effective_number(sample: _Sample, conf_level: float) -> Floats:
+    """Units over design effect, reduced for the degrees of freedom that clusters leave."""
+    upper = (1 + check_conf_level(conf_level)) / 2
+    wanted, had = (special.stdtrit(np.maximum(number - 1, 1.0), upper) for number in (sample.units, sample.clusters))
+    return np.asarray(sample.units / sample.design_effect * (wanted / had) ** 2)
+
+
+def _rows(*, groups: Numbers | None, **named: Numbers) -> tuple[list[Floats], Codes]:
+    """Return the named columns as floats of at least 0 and of one length, then the group numbers."""
+    columns = {name: np.atleast_1d(np.asarray(values, dtype="float64")) for name, values in named.items()}
+    for name, values in columns.items():
+        bad = ~(values >= 0) | np.isinf(values)
+        if bad.any():
+            raise ParameterError(f"{name} must be finite numbers of at least 0; cluster {int(np.argmax(bad))} has {values[bad][0]:g}. Correct the counts.")
+    rows = len(next(iter(columns.values())))
+    codes = np.zeros(max(rows, 1), dtype="int64")[:rows] if groups is None else _codes(groups)
+    if any(len(column) != rows for column in (*columns.values(), codes)):
+        raise ParameterError(f"{', '.join(columns)} and groups must have one entry a cluster each, and equally many.")
+    return list(columns.values()), codes
+
+
+def _codes(groups: Numbers) -> Codes:
+    codes = np.asarray(groups)
+    if codes.dtype.kind not in "iu" or (codes < 0).any():
+        raise ParameterError("groups must be whole numbers 0, 1, ..., as `groupby(..., dropna=False).ngroup()` gives them.")
+    return codes.astype("int64")
+
+
+def _plain(interval: Interval, *, scalar: bool) -> Interval:
+    return Interval(*(values[0] for values in interval)) if scalar else interval
