@@ -8,8 +8,8 @@ def name(identifier: str) -> str:
 
     Examples
     --------
-    >>> name('say "hi"')
-    '"say ""hi"""'
+    >>> name('the "best" plan')
+    '"the ""best"" plan"'
     """
     return '"' + identifier.replace('"', '""') + '"'
 
