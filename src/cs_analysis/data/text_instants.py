@@ -1,0 +1,196 @@
+"""Dates and times as people write them: which way a column writes them, and how that becomes an instant in UTC."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from cs_analysis.data import sql
+from cs_analysis.data.contract import Kind
+from cs_analysis.data.findings import Finding
+from cs_analysis.data.text_cells import Source, TextColumn, full_match, missing, shapes
+
+Order = Literal["day first", "month first"]
+
+_PART = "([0-9]{1,2})"
+_YEAR = "([0-9]{4})"
+_GAP = "[ \u00a0\u202f]"
+_ZONE = f"{_GAP}?(?:[Zz]|UTC|GMT|[-+][0-9]{{2}}(?::?[0-9]{{2}})?)"
+_HALF_DAY = f"{_GAP}?[AaPp][.]?[Mm][.]?"
+_CLOCK = "[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
+_TIME = f"(?:(?:[Tt]|,?{_GAP}){_CLOCK}(?:{_HALF_DAY}|{_ZONE})?)?"
+_STATES_ZONE = f":[0-9]{{2}}.*{_ZONE}$"
+
+
+@dataclass(frozen=True)
+class _Format:
+    """One way to write a date: what stands between its parts and whether the year comes first."""
+
+    separator: str
+    year_first: bool
+
+    @property
+    def shown(self) -> str:
+        """How a message calls it."""
+        parts = ("yyyy", "mm", "dd") if self.year_first else ("dd", "mm", "yyyy")
+        return self.separator.join(parts) + (f" or {self.separator.join(('mm', 'dd', 'yyyy'))}" if self.is_open else "")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether only the column can tell which of the two first numbers is the day."""
+        return not self.year_first and self.separator != "."
+
+    @property
+    def date(self) -> str:
+        """Pattern of a date, its parts as groups."""
+        return f"[{self.separator}]".join((_YEAR, _PART, _PART) if self.year_first else (_PART, _PART, _YEAR))
+
+    @property
+    def month(self) -> str:
+        """Pattern of a month without a day, its parts as groups."""
+        return f"[{self.separator}]".join((_YEAR, _PART) if self.year_first else (_PART, _YEAR))
+
+    def cell(self, kind: Kind) -> str:
+        """Pattern of a whole cell of this kind."""
+        return f"(?:{self.date}{_TIME}|{self.month})" if kind == "month" else f"{self.date}{_TIME}"
+
+    def year_month_day(self, order: Order) -> str:
+        """Return the replacement that turns `date` into year-month-day."""
+        if self.year_first:
+            return r"\1-\2-\3"
+        return r"\3-\2-\1" if order == "day first" else r"\3-\1-\2"
+
+
+_ISO = _Format("-", year_first=True)
+_FORMATS = (_ISO, _Format("/", year_first=True), _Format(".", year_first=False), _Format("/", year_first=False), _Format("-", year_first=False))
+
+
+def read_instant(source: Source, kind: Kind, *, timezone: str | None) -> tuple[TextColumn, list[Finding]]:
+    """Return how a column of instants or months is read, and where it is written in more than one way.
+
+    A local time that a clock change skips is moved on by the hour that was skipped; one that occurs twice is the second
+    (winter time).
+    """
+    seen, unreadable = _formats_seen(source, kind)
+    if not seen:
+        return TextColumn(_null(kind), missing(source.column), _never(kind)), []
+    usual, *others = sorted(seen, key=lambda written: -sum(seen[written].values()))
+    clashes, found = _other_formats(source, kind, usual, others)
+    order, order_clash, order_found = _order(source, usual)
+    clash = " OR ".join([*clashes, *order_clash])
+    guard = full_match(source.cell, usual.cell(kind)) if unreadable or others else None
+    text = _iso_text(source.cell, usual, order, seen[usual], guard=guard)
+    value, naive = (_null(kind), _never(kind)) if order is None else _typed(source.cell, text, seen[usual], kind=kind, timezone=timezone)
+    return TextColumn(value, missing(source.column), naive, f"({clash})" if clash else None), [*found, *order_found]
+
+
+def _null(kind: Kind) -> str:
+    return "CAST(NULL AS DATE)" if kind == "month" else "CAST(NULL AS TIMESTAMP)"
+
+
+def _never(kind: Kind) -> str | None:
+    return None if kind == "month" else "false"
+
+
+def _formats_seen(source: Source, kind: Kind) -> tuple[dict[_Format, dict[str, int]], int]:
+    """Return the shapes of a column by the format that reads them, and how many cells none reads."""
+    patterns = {written: re.compile(written.cell(kind)) for written in _FORMATS}
+    seen: dict[_Format, dict[str, int]] = {}
+    unreadable = 0
+    for shape, cells in shapes(source).items():
+        readers = [written for written, pattern in patterns.items() if pattern.fullmatch(shape)]
+        if readers:
+            seen.setdefault(readers[0], {})[shape] = cells
+        else:
+            unreadable += cells
+    return seen, unreadable
+
+
+def _other_formats(source: Source, kind: Kind, usual: _Format, others: list[_Format]) -> tuple[list[str], list[Finding]]:
+    """Return the predicate for cells in another format than the usual one, and the finding about them."""
+    if not others:
+        return [], []
+    clash = " OR ".join(full_match(source.cell, other.cell(kind)) for other in others)
+    advice = f"Most dates of this column are written {usual.shown}, these {', '.join(other.shown for other in others)}. Write all as yyyy-mm-dd."
+    return [clash], [source.finding("error", "mixed date formats", clash, what_to_do=advice)]
+
+
+def _order(source: Source, written: _Format) -> tuple[Order | None, list[str], list[Finding]]:
+    """Return the order of day and month (None: cannot be told), the predicate for cells against it, and the finding about them."""
+    if not written.is_open:
+        return "day first", [], []
+    first, second = (f"TRY_CAST(regexp_extract({source.cell}, {sql.literal('^' + written.date)}, {group}) AS INTEGER)" for group in (1, 2))
+    day_first, month_first = f"({first} > 12 AND {second} <= 12)", f"({second} > 12 AND {first} <= 12)"
+    days, months, open_cells = source.row(
+        f"count(*) FILTER {_where(day_first)}, count(*) FILTER {_where(month_first)}, count(*) FILTER {_where(f'{first} <> {second}')}", "true"
+    )
+    if days and months:
+        order, clash = ("day first", month_first) if days >= months else ("month first", day_first)
+        advice = f"Most dates of this column are written {order}, these are not. Write all as yyyy-mm-dd."
+        return order, [clash], [source.finding("error", "mixed date formats", clash, what_to_do=advice)]
+    if open_cells and not days and not months:
+        clash = full_match(source.cell, written.date + _TIME)
+        advice = "Nothing tells the day from the month: no number is above 12. Export the dates as yyyy-mm-dd."
+        return None, [clash], [source.finding("error", "mixed date formats", clash, what_to_do=advice)]
+    return ("month first" if months else "day first"), [], []
+
+
+def _where(predicate: str) -> str:
+    return f"(WHERE {predicate})"
+
+
+def _iso_text(cell: str, written: _Format, order: Order | None, seen: Iterable[str], *, guard: str | None) -> str:
+    """Return the expression for a cell as `yyyy-mm-dd hh:mm:ss+zz`; only what the column's shapes call for is rewritten."""
+    shown = "\n".join(seen)
+    text = f"CASE WHEN {guard} THEN {cell} END" if guard else cell
+    if any(gap in shown for gap in "\u00a0\u202f"):
+        text = f"translate({text}, '\u00a0\u202f', '  ')"
+    if shown != shown.upper():
+        text = f"upper({text})"
+    if written != _ISO:
+        text = _replaced(text, f"^{written.date}", written.year_month_day(order or "day first"))
+    for pattern, replacement in _REWRITES:
+        if re.search(pattern, shown, re.MULTILINE):
+            text = _replaced(text, pattern, replacement)
+    if re.search(f"^{written.month}$", shown, re.MULTILINE):
+        text = _replaced(text, f"^{written.month}$", r"\1-\2-01" if written.year_first else r"\2-\1-01")
+    return text
+
+
+_REWRITES = (
+    (f",(?: |{_GAP})", " "),
+    (",([0-9])", r".\1"),
+    (f"{_GAP}([-+][0-9])", r"\1"),
+    (f"{_GAP}?([AaPp])[.]?[Mm][.]?$", r" \1M"),
+)
+
+
+def _replaced(text: str, pattern: str, replacement: str) -> str:
+    return f"regexp_replace({text}, {sql.literal(pattern)}, {sql.literal(replacement)})"
+
+
+def _typed(cell: str, text: str, seen: Iterable[str], *, kind: Kind, timezone: str | None) -> tuple[str, str | None]:
+    """Return the value, and the predicate for instants whose time zone nobody states."""
+    shown = list(seen)
+    local = _local(text, any(re.search(_HALF_DAY + "$", shape) for shape in shown))
+    if kind == "month":
+        return f"CAST(date_trunc('month', {local}) AS DATE)", None
+    zoned = [re.search(_STATES_ZONE, shape) is not None for shape in shown]
+    absolute = f"timezone('UTC', TRY_CAST({text} AS TIMESTAMPTZ))"
+    if all(zoned):
+        return absolute, "false"
+    stated = f"regexp_matches({cell}, {sql.literal(_STATES_ZONE)})" if any(zoned) else "false"
+    if timezone is None:
+        return f"CASE WHEN {stated} THEN {absolute} END", f"(NOT {stated} AND {local} IS NOT NULL)"
+    placed = local if timezone == "UTC" else f"timezone('UTC', timezone({sql.literal(timezone)}, {local}))"
+    return (f"CASE WHEN {stated} THEN {absolute} ELSE {placed} END" if any(zoned) else placed), "false"
+
+
+def _local(text: str, half_days: bool) -> str:
+    """Return the time on the wall; the database's cast leaves a stated zone out of account."""
+    plain = f"TRY_CAST({text} AS TIMESTAMP)"
+    if not half_days:
+        return plain
+    return f"CASE WHEN {text} LIKE '%M' THEN try_strptime({text}, ['%Y-%m-%d %I:%M %p', '%Y-%m-%d %I:%M:%S %p']) ELSE {plain} END"
