@@ -1,0 +1,28 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Return the folder of the checkout."""
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def package(repository: Path) -> Path:
+    """Return the folder of the package's source."""
+    return repository / "src" / "cs_analysis"
+
+
+@pytest.fixture(scope="session")
+def demo(repository: Path) -> Path:
+    """Return the folder of the demo data."""
+    return repository / "data" / "demo"
