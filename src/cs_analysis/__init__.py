@@ -12,7 +12,9 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "data.calendar": ("Calendar",),
-    "data.dataset": ("Dataset", "read_dataset", "check_dataset", "write_dataset"),
+    "data.dataset": ("Dataset",),
+    "data.reading": ("read_dataset", "check_dataset"),
+    "data.writing": ("write_dataset",),
     "data.simulator": ("Truth", "simulate_company"),
     "stats.durations": ("durations",),
     "stats.survival": ("survival_curve",),

@@ -18,6 +18,7 @@ class Column:
     """One column of the contract.
 
     `kind` is what its cells hold; an `instant` is stored in UTC, `money` as an exact decimal of the row's `currency`.
+    A `folded` column holds code words: capitals and the Turkish dotless i make no difference in it.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Column:
     meaning: str
     required: bool = False
     choices: tuple[str, ...] = ()
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Table:
         Column -> table whose key it must name (checked when that table is present).
     known_with : mapping
         Instant column -> columns that were recorded at that instant and are missing before it.
+    spans : tuple of pairs
+        (start, end) instants of which the end may not come first.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Table:
     key: tuple[str, ...] = ()
     references: Mapping[str, str] = field(default_factory=dict)
     known_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    spans: tuple[tuple[str, str], ...] = ()
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -66,8 +71,8 @@ class Table:
         return next(column for column in self.columns if column.name == name)
 
 
-def _text(name: str, meaning: str, *, required: bool = False, choices: tuple[str, ...] = ()) -> Column:
-    return Column(name, "text", meaning, required, choices)
+def _text(name: str, meaning: str, *, required: bool = False, choices: tuple[str, ...] = (), folded: bool = False) -> Column:
+    return Column(name, "text", meaning, required, choices, folded or bool(choices))
 
 
 def _instant(name: str, meaning: str, *, required: bool = False) -> Column:
@@ -161,6 +166,7 @@ _TABLES = (
         key=("subscription_id", "started_at"),
         references={"account_id": "accounts"},
         known_with={"ended_at": ("end_reason",), "cancelled_at": ()},
+        spans=(("started_at", "ended_at"),),
     ),
     Table(
         "orders",
@@ -184,19 +190,20 @@ _TABLES = (
             _text("response_id", "the request", required=True),
             _ACCOUNT,
             _text("user_id", "who was asked"),
-            _text("survey", "nps, csat, ces or a name of your own", required=True),
+            _text("survey", "nps, csat, ces or a name of your own", required=True, folded=True),
             _instant("asked_at", "when it was asked", required=True),
             _instant("answered_at", "when it was answered; missing = no answer"),
             Column("score", "number", "the score given"),
             _text("comment", "the comment given"),
             _text("touchpoint", "what the question was about"),
-            _text("scale", "name of the answer scale; missing = the survey's usual one"),
+            _text("scale", "name of the answer scale; missing = the survey's usual one", folded=True),
             _text("ticket_id", "the ticket it was about"),
         ),
         dated_by="asked_at",
         key=("response_id",),
         references={"account_id": "accounts", "user_id": "users", "ticket_id": "tickets"},
         known_with={"answered_at": ("score", "comment")},
+        spans=(("asked_at", "answered_at"),),
     ),
     Table(
         "tickets",
@@ -221,6 +228,7 @@ _TABLES = (
             "resolved_at": ("touches", "first_contact_resolved"),
             "reopened_at": ("touches", "first_contact_resolved"),
         },
+        spans=(("opened_at", "first_response_at"), ("opened_at", "resolved_at"), ("opened_at", "reopened_at")),
     ),
     Table(
         "messages",
@@ -252,6 +260,7 @@ _TABLES = (
         dated_by="set_at",
         references={"account_id": "accounts"},
         known_with={"reached_at": ()},
+        spans=(("set_at", "reached_at"),),
     ),
     Table(
         "actions",

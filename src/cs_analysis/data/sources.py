@@ -1,0 +1,194 @@
+"""Opening a source: a folder, a mapping of data frames or a DuckDB file becomes raw relations, one a table.
+
+A raw relation has the source's columns under normalised names and `_row`, the data row's number from 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from cs_analysis.data import sql
+from cs_analysis.data.contract import TABLES
+from cs_analysis.data.delimited import load_delimited, normalise_header
+from cs_analysis.data.engine import Engine
+from cs_analysis.data.findings import Finding
+from cs_analysis.errors import ParameterError
+
+_DELIMITED = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt")
+_DATABASES = (".duckdb", ".ddb", ".db")
+
+
+@dataclass(frozen=True)
+class Raw:
+    """One table as the source has it: `types` maps column name -> database type, `_row` included."""
+
+    table: str
+    relation: str
+    types: Mapping[str, str]
+    rejects: str | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the source's columns."""
+        return [column for column in self.types if column != "_row"]
+
+
+def open_source(engine: Engine, source: object) -> tuple[dict[str, Raw], list[Finding]]:
+    """Return the raw relation of each contract table that the source has, and what was wrong with reading it.
+
+    Raises
+    ------
+    ParameterError
+        The source is none of the accepted kinds or does not exist.
+    """
+    if isinstance(source, Mapping):
+        return _open_frames(engine, source)
+    if not isinstance(source, str | Path):
+        raise ParameterError(f"source must be a folder, a DuckDB file or a mapping of data frames, not {type(source).__name__}.")
+    path = Path(source)
+    if path.is_dir():
+        return _open_folder(engine, path)
+    if path.is_file() and path.suffix.lower() in _DATABASES:
+        return _open_database(engine, path)
+    state = "is a file of another kind" if path.exists() else "does not exist"
+    raise ParameterError(f"source must be a folder of tables or a DuckDB file ({', '.join(_DATABASES)}); {path} {state}.")
+
+
+def _open_folder(engine: Engine, folder: Path) -> tuple[dict[str, Raw], list[Finding]]:
+    places = _places(folder)
+    raws: dict[str, Raw] = {}
+    found: list[Finding] = []
+    for table, paths in places.items():
+        if len(paths) > 1:
+            found.append(_ambiguous(table, paths))
+            continue
+        raw, problems = _open_file(engine, table, paths[0])
+        found += problems
+        if raw is not None:
+            raws[table] = raw
+    return raws, found
+
+
+def _places(folder: Path) -> dict[str, list[Path]]:
+    """Return contract table -> the files or folders of parts that bear its name."""
+    places: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        stem, ending = _split_name(path)
+        if stem in TABLES and (ending in (*_DELIMITED, ".parquet") or path.is_dir()):
+            places.setdefault(stem, []).append(path)
+    return places
+
+
+def _split_name(path: Path) -> tuple[str, str]:
+    stem, dot, ending = path.name.lower().partition(".")
+    return stem, dot + ending
+
+
+def _open_file(engine: Engine, table: str, path: Path) -> tuple[Raw | None, list[Finding]]:
+    if path.is_dir() or path.suffix.lower() == ".parquet":
+        return _open_parquet(engine, table, path)
+    relation = engine.unique(f"raw_{table}")
+    found = load_delimited(engine.connection, path, relation=relation, table=table, scratch=engine.scratch)
+    if any(finding.rule in ("unreadable file", "duplicate column") for finding in found):
+        return None, found
+    return Raw(table, relation, engine.describe(relation), rejects=f"{relation}_rejects"), found
+
+
+def _open_parquet(engine: Engine, table: str, path: Path) -> tuple[Raw | None, list[Finding]]:
+    parts = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    if not parts:
+        return None, [_unreadable(table, f"{path.name}/ holds no .parquet file", "Put the Parquet parts into the folder.")]
+    listed = ", ".join(sql.literal(str(part)) for part in parts)
+    try:
+        return _view(engine, table, f"read_parquet([{listed}], union_by_name = true)")
+    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.BinderException) as error:
+        return None, [_unreadable(table, str(error).splitlines()[0], "Write the Parquet file again; all parts must have the same columns.")]
+
+
+def _open_frames(engine: Engine, frames: Mapping[Any, object]) -> tuple[dict[str, Raw], list[Finding]]:
+    unknown = [str(name) for name in frames if name not in TABLES]
+    if unknown:
+        raise ParameterError(f"unknown table {', '.join(map(repr, unknown))}; the contract knows {', '.join(TABLES)}.")
+    raws: dict[str, Raw] = {}
+    found: list[Finding] = []
+    for table, frame in frames.items():
+        raw, problems = _open_frame(engine, table, frame)
+        found += problems
+        if raw is not None:
+            raws[table] = raw
+    return raws, found
+
+
+def _open_frame(engine: Engine, table: str, frame: object) -> tuple[Raw | None, list[Finding]]:
+    """Copy a frame into the database, so that later changes to it cannot reach the dataset."""
+    copy = engine.unique(f"frame_{table}")
+    try:
+        with engine.registered(_plain(frame)) as view:
+            engine.execute(f"CREATE TABLE {sql.name(copy)} AS SELECT * FROM {sql.name(view)}")
+    except (duckdb.InvalidInputException, duckdb.NotImplementedException, duckdb.CatalogException) as error:
+        raise ParameterError(
+            f"the table '{table}' must be a pandas, polars or Arrow table with at least one column, not {type(frame).__name__} ({str(error).splitlines()[0]})."
+        ) from error
+    return _view(engine, table, sql.name(copy))
+
+
+def _plain(frame: object) -> object:
+    """Return a frame whose object columns hold one type of cell: mixed ones become text."""
+    if not isinstance(frame, pd.DataFrame):
+        return frame
+    mixed = [name for name, kind in frame.dtypes.items() if kind == "object" and pd.api.types.infer_dtype(frame[name], skipna=True).startswith("mixed")]
+    plain = frame.assign(**{str(name): frame[name].map(str, na_action="ignore") for name in mixed})
+    return plain.rename(columns=str)
+
+
+def _open_database(engine: Engine, path: Path) -> tuple[dict[str, Raw], list[Finding]]:
+    database = engine.unique("source")
+    try:
+        engine.execute(f"ATTACH {sql.literal(str(path))} AS {sql.name(database)} (READ_ONLY)")
+    except (duckdb.IOException, duckdb.BinderException) as error:
+        raise ParameterError(
+            f"the DuckDB file {path} must be readable and not open for writing elsewhere ({str(error).splitlines()[0]}). Close the other program."
+        ) from error
+    listed = engine.rows(f"SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = {sql.literal(database)} ORDER BY ALL")
+    raws: dict[str, Raw] = {}
+    found: list[Finding] = []
+    for schema, relation in listed:
+        table = str(relation).lower()
+        if table in TABLES:
+            raw, problems = _view(engine, table, f"{sql.name(database)}.{sql.name(schema)}.{sql.name(relation)}")
+            found += problems
+            if raw is not None:
+                raws[table] = raw
+    return raws, found
+
+
+def _view(engine: Engine, table: str, scan: str) -> tuple[Raw | None, list[Finding]]:
+    """Name the columns of a scan and number its rows; an unused number costs nothing, the optimiser drops it."""
+    sources = [str(row[0]) for row in engine.rows(f"DESCRIBE SELECT * FROM {scan}")]
+    names = [normalise_header(source) for source in sources]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        return None, [_duplicate_column(table, name, [s for s in sources if normalise_header(s) == name]) for name in twice]
+    relation = engine.unique(f"raw_{table}")
+    listed = ", ".join(f"{sql.name(source)} AS {sql.name(name)}" for source, name in zip(sources, names, strict=True) if name != "_row")
+    engine.execute(f"CREATE VIEW {sql.name(relation)} AS SELECT row_number() OVER () AS _row, {listed} FROM {scan}")
+    return Raw(table, relation, engine.describe(relation)), []
+
+
+def _ambiguous(table: str, paths: Iterable[Path]) -> Finding:
+    names = ", ".join(path.name for path in paths)
+    return _unreadable(table, names, f"One file a table: keep one of {names}.")
+
+
+def _unreadable(table: str, example: str, what_to_do: str) -> Finding:
+    return Finding("error", table, "", "unreadable file", 0, 0, example, what_to_do)
+
+
+def _duplicate_column(table: str, name: str, sources: list[str]) -> Finding:
+    return Finding("error", table, name, "duplicate column", 0, 0, ", ".join(sources), f"Two columns read as '{name}'; rename or drop one.")

@@ -1,0 +1,139 @@
+"""Who leaves and when: the logo churn rate of a period and the survival of customers.
+
+A customer is an account with a paying subscription phase (see `RevenuePolicy`); leaving is having none.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pandas as pd
+
+from cs_analysis.data.dataset import Dataset, engine_of
+from cs_analysis.facts.groups import By, by_columns
+from cs_analysis.facts.policy import DEFAULT_POLICY, RevenuePolicy
+from cs_analysis.facts.subscriptions import customer_spells, customers_by_period
+from cs_analysis.stats.durations import durations
+from cs_analysis.stats.estimates import estimates, stack
+from cs_analysis.stats.intervals import wilson
+from cs_analysis.stats.survival import survival_curve
+
+
+def logo_churn_rate(ds: Dataset, *, period: str = "month", by: By = None, conf_level: float = 0.95, policy: RevenuePolicy = DEFAULT_POLICY) -> pd.DataFrame:
+    """Share of the customers at a period's start that are none at its end, for each finished period.
+
+    Rate = lost / customers at the start. An account that joins and leaves inside the period is in neither number and is
+    counted apart (`joined_and_left`); one that leaves and is back by the end is not lost. A period in which `as_of` lies is
+    not over and has no row, nor has one without any customer. An end at 00:00 on the first of a month belongs to the new
+    month.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Needs `subscriptions`.
+    period : {"week", "month", "quarter", "year"}
+        Calendar period in the calendar's zone.
+    by : str or list of str, optional
+        Columns of `accounts` to group by, as of the export.
+    conf_level : float
+        Level of the limits.
+    policy : RevenuePolicy
+        Which phases make an account a customer.
+
+    Returns
+    -------
+    DataFrame
+        Estimates with the key `period` (its first day). Metric `logo_churn_rate`, unit `share`, Wilson limits, `n` =
+        customers at the start (limits and estimate missing where there is none). Metric `joined_and_left`, unit `count`, a
+        book fact without limits, `n` = customers at the start.
+
+    Raises
+    ------
+    MissingTableError, MissingColumnsError, ParameterError
+        No `subscriptions`; an unknown column in `by`; an unknown period.
+
+    References
+    ----------
+    Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. Journal of the American
+    Statistical Association 22, 209-212.
+
+    Examples
+    --------
+    >>> import cs_analysis as cs
+    >>> ds = cs.read_dataset({"accounts": [...], "subscriptions": [...]}, as_of="2026-10-31")  # doctest: +SKIP
+    >>> cs.logo_churn_rate(ds).query("metric == 'logo_churn_rate'").tail(1)  # doctest: +SKIP
+    """
+    columns = by_columns(by)
+    counted = customers_by_period(ds, period=period, by=by, policy=policy)
+    keys = counted[[*columns, "period"]]
+    rate = wilson(counted["lost"], counted["customers"], conf_level=conf_level)
+    churned = estimates(keys, metric="logo_churn_rate", unit="share", **rate._asdict(), n=counted["customers"])
+    inside = estimates(keys, metric="joined_and_left", unit="count", estimate=counted["joined_and_left"], n=counted["customers"])
+    return stack([churned, inside])
+
+
+def customer_survival(
+    ds: Dataset,
+    *,
+    by: By = None,
+    conf_level: float = 0.95,
+    observed_from: date | str | pd.Timestamp | None = None,
+    policy: RevenuePolicy = DEFAULT_POLICY,
+) -> pd.DataFrame:
+    """Share of customers still customers by the days since their contract began, with those still running censored.
+
+    Product-limit estimate over each account's first spell as a customer; coming back later does not undo having left.
+    Whoever is a customer at `as_of` is censored there, also with a cancellation on record for later.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Needs `subscriptions`.
+    by : str or list of str, optional
+        Columns of `accounts` to group by, as of the export.
+    conf_level : float
+        Level of the limits.
+    observed_from : date, str or Timestamp, optional
+        First day from which leavers are on record. State it when the tables hold only customers who were still there on
+        that day (a migrated billing system): spells that began earlier are then at risk only from it (left truncation).
+        Default: every spell is on record from its beginning.
+    policy : RevenuePolicy
+        Which phases make an account a customer.
+
+    Returns
+    -------
+    DataFrame
+        Estimates with the key `time_days`, one row an event time. Metric `survival`, unit `share`, log-log limits on
+        Greenwood's variance, `n` = customers at risk just before. Nothing beyond the longest follow-up.
+
+    Raises
+    ------
+    MissingTableError, MissingColumnsError, NotEnoughDataError
+        No `subscriptions`; an unknown column in `by`; nobody was ever a customer.
+
+    References
+    ----------
+    Kaplan, E. L. and Meier, P. (1958). Nonparametric estimation from incomplete observations. Journal of the American
+    Statistical Association 53, 457-481.
+
+    Examples
+    --------
+    >>> cs.customer_survival(ds, by="segment")  # doctest: +SKIP
+    """
+    waiting = customer_durations(ds, by=by, observed_from=observed_from, policy=policy)
+    return survival_curve(waiting, by_columns(by) or None, conf_level=conf_level)
+
+
+def customer_durations(
+    ds: Dataset, *, by: By = None, observed_from: date | str | pd.Timestamp | None = None, policy: RevenuePolicy = DEFAULT_POLICY
+) -> pd.DataFrame:
+    """Return each account's first spell as a customer as durations, with the columns of `by`; see `customer_survival`."""
+    spells = customer_spells(ds, by=by, policy=policy)
+    first = engine_of(ds).run(spells.filter(spells.spell == 1).order_by("account_id"))
+    starts = first.rename(columns={"started_at": "start_at"})[["account_id", "start_at"]]
+    if observed_from is not None:
+        since = ds.calendar.start_of(observed_from).tz_convert("UTC").tz_localize(None)
+        starts = starts.assign(enter_at=starts["start_at"].clip(lower=since))[~(first["ended_at"] <= since)]
+    ends = first.rename(columns={"ended_at": "end_at", "end_reason": "ended_by"})[["account_id", "end_at", "ended_by"]]
+    waiting = durations(starts, ends, as_of=ds.as_of)
+    return waiting.merge(first[["account_id", *by_columns(by)]], on="account_id", validate="one_to_one")

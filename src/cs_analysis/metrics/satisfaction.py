@@ -1,0 +1,98 @@
+"""What customers say: the net promoter score, per answer, with limits that know which answers share an account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cs_analysis.data.dataset import Dataset
+from cs_analysis.errors import MissingColumnsError, ParameterError
+from cs_analysis.facts.groups import MISSING_GROUP, By, by_columns
+from cs_analysis.facts.responses import answers_by_account
+from cs_analysis.stats.clusters import clustered_net_share
+from cs_analysis.stats.estimates import estimates
+
+_CLASSES = {"detractors": (0, 6), "passives": (7, 8), "promoters": (9, 10)}
+
+
+def nps(source: Dataset | Any, *, period: str | None = None, by: By = None, conf_level: float = 0.95) -> pd.DataFrame:
+    """Net promoter score in points: share of scores 9-10 minus share of scores 0-6, times 100.
+
+    One vote an answer. Requests without an answer are in neither number: see the response rate before trusting the score.
+    Answers of one account are alike, so the limits are those of the effective number of answers; with one answer an account
+    they are Tango's score limits.
+
+    Parameters
+    ----------
+    source : Dataset or data frame
+        A dataset with `responses` (survey `nps`), or that one table: a frame with `score`, and `account_id` where several
+        answers come from one account. A frame's rows of other surveys, and rows without a score, are left out.
+    period : {"week", "month", "quarter", "year"}, optional
+        A row for each calendar period in which the answer came (datasets only); the last one may be unfinished.
+    by : str or list of str, optional
+        Columns of `responses` or `accounts` to group by.
+    conf_level : float
+        Level of the limits.
+
+    Returns
+    -------
+    DataFrame
+        Estimates with the key `period` if asked for. Metric `nps`, unit `points` (-100 to 100), `n` = answers. Limits are
+        missing where several answers all come from one account.
+
+    Raises
+    ------
+    MissingTableError, MissingColumnsError, ParameterError
+        No `responses`, no `score`; an unknown column in `by`; a score that is not a whole number from 0 to 10.
+
+    References
+    ----------
+    Reichheld, F. F. (2003). The one number you need to grow. Harvard Business Review 81(12), 46-54.
+    Tango, T. (1998). Equivalence test and confidence interval for the difference in proportions for the paired-sample
+    design. Statistics in Medicine 17, 891-908.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"score": [3] * 20 + [8] * 30 + [10] * 50})
+    >>> nps(table)[["estimate", "conf_low", "conf_high", "n"]].round(2).to_dict("records")
+    [{'estimate': 30.0, 'conf_low': 13.96, 'conf_high': 44.34, 'n': 100}]
+    """
+    if isinstance(source, Dataset):
+        counts = answers_by_account(source, "nps", classes=_CLASSES, period=period, by=by)
+    elif period is not None:
+        raise ParameterError("period needs a Dataset, whose calendar says where periods begin; pass the dataset instead of the table.")
+    else:
+        counts = _counts_of_table(source, by)
+    keys = [*by_columns(by), *(["period"] if period else [])]
+    groups = counts.groupby(keys, dropna=False, sort=True).ngroup() if keys else pd.Series(0, index=counts.index)
+    answers = tuple(counts[name] for name in _CLASSES)
+    net = clustered_net_share(answers, groups=groups.to_numpy(), conf_level=conf_level)
+    n = counts[list(_CLASSES)].sum(axis=1).groupby(groups).sum()
+    shown = counts[keys].groupby(groups).first() if keys else pd.DataFrame(index=range(len(n)))
+    return estimates(shown, metric="nps", unit="points", estimate=net.estimate * 100, conf_low=net.conf_low * 100, conf_high=net.conf_high * 100, n=n)
+
+
+def _counts_of_table(source: Any, by: By) -> pd.DataFrame:
+    """Return one row an account (or an answer, if the table does not name accounts) with the answers in each class."""
+    table = source if isinstance(source, pd.DataFrame) else source.to_pandas()
+    missing = [column for column in ("score", *by_columns(by)) if column not in table.columns]
+    if missing:
+        raise MissingColumnsError(missing, table.columns, table="responses")
+    if "survey" in table.columns:
+        table = table[table["survey"].astype("str").str.lower() == "nps"]
+    table = table.dropna(subset=["score"]).reset_index(drop=True)
+    score = _checked_scores(table["score"])
+    unit = table["account_id"] if "account_id" in table.columns else pd.Series(np.arange(len(table)), name="account_id")
+    classes = pd.DataFrame({name: score.between(low, high).astype("int64") for name, (low, high) in _CLASSES.items()})
+    keys = [table[column].fillna(MISSING_GROUP) for column in by_columns(by)]
+    return classes.groupby([*keys, unit.fillna(MISSING_GROUP)], sort=True).sum().reset_index()
+
+
+def _checked_scores(scores: pd.Series) -> pd.Series:
+    numbers = pd.to_numeric(scores, errors="coerce")
+    wrong = scores[~(numbers.between(0, 10) & (numbers % 1 == 0))]
+    if len(wrong):
+        raise ParameterError(f"an NPS score must be a whole number from 0 to 10; row {wrong.index[0] + 1} has {wrong.iloc[0]!r} ({len(wrong)} such rows).")
+    return numbers
