@@ -1,0 +1,256 @@
+"""The command `cs-analysis`: the package's verbs for schedulers and terminals.
+
+Results go to stdout; errors and progress to stderr. Exit codes: 0 all is well, 1 the run or the check found errors, 2 the
+command was used wrongly, 130 broken off. Heavy modules load only when a verb needs them, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from cs_analysis import __version__
+from cs_analysis.errors import CSAnalysisError, ParameterError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FINE, FOUND_ERRORS, USAGE, BROKEN_OFF = 0, 1, 2, 130
+LANGUAGES = ("en", "de", "tr")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    arguments = build_parser().parse_args(argv)
+    if arguments.debug:
+        return _flushed(arguments.verb, arguments)
+    sys.excepthook = _say_unexpected
+    try:
+        return _flushed(arguments.verb, arguments)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FOUND_ERRORS
+    except KeyboardInterrupt:
+        _say("broken off; what was finished before stays as it is.")
+        return BROKEN_OFF
+    except (CSAnalysisError, OSError) as error:
+        _say(f"error: {error}")
+        return USAGE if isinstance(error, ParameterError) else FOUND_ERRORS
+
+
+def _flushed(verb: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """Run a verb and empty the output, so that a closed pipe shows here and not at the end of the interpreter."""
+    code = verb(arguments)
+    sys.stdout.flush()
+    return code
+
+
+def _say(text: str) -> None:
+    print(f"cs-analysis: {text}", file=sys.stderr)
+
+
+def _say_unexpected(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
+    _say(f"unexpected error: {kind.__name__}: {error}\nThis is a fault of cs-analysis. Run the command again with --debug to see where it happened.")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="cs-analysis", description="Customer-success analytics: one folder of tables in, honest reports out.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"cs-analysis {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for add in (_add_report, _add_run, _add_check, _add_simulate, _add_list):
+        add(verbs)
+    return parser
+
+
+def _add_verb(verbs: Any, name: str, *, verb: Callable[[argparse.Namespace], int], about: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=about, description=about, allow_abbrev=False)
+    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error")
+    parser.set_defaults(verb=verb)
+    return parser
+
+
+def _add_report(verbs: Any) -> None:
+    parser = _add_verb(verbs, "report", verb=_report, about="run every report on a folder of tables and write their pages")
+    _add_data(parser)
+    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the pages go")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="run these reports alone (see `list`)")
+    parser.add_argument("--period", help="the period reported on, such as 2026-10 (default: the last month that is over)")
+    parser.add_argument("--by", metavar="COLUMN", help="column of accounts to group by")
+    parser.add_argument("--conf-level", type=float, default=0.95, metavar="LEVEL", help="level of the intervals (default: 0.95)")
+    parser.add_argument("--language", choices=LANGUAGES, default="en", help="language of the pages (default: en)")
+    _add_reading(parser)
+
+
+def _add_run(verbs: Any) -> None:
+    parser = _add_verb(verbs, "run", verb=_run, about="run one notebook with parameters and write its page")
+    parser.add_argument("notebook", help="a report's name (see `list`) or the path of a notebook")
+    _add_data(parser)
+    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the page goes")
+    parser.add_argument(
+        "-p", "--parameter", action="append", default=[], type=_assignment, metavar="NAME=VALUE", help="a parameter that the notebook declares; repeatable"
+    )
+
+
+def _add_check(verbs: Any) -> None:
+    parser = _add_verb(verbs, "check", verb=_check, about="list every problem of a folder of tables; exit code 1 if there is an error")
+    parser.add_argument("data", metavar="FOLDER", help="folder of tables or DuckDB file")
+    _add_as_of(parser)
+    _add_reading(parser)
+    parser.add_argument("--format", choices=("text", "csv", "json"), default="text", help="how to print the findings (default: text)")
+    parser.add_argument("--quarantine", type=Path, metavar="FOLDER", help="also write the rows at fault there, each with its reason")
+
+
+def _add_simulate(verbs: Any) -> None:
+    parser = _add_verb(verbs, "simulate", verb=_simulate, about="make the tables of a company with known parameters")
+    parser.add_argument("--into", required=True, type=Path, metavar="FOLDER", help="where the tables go")
+    parser.add_argument("--accounts", type=int, default=400, help="number of accounts (default: 400)")
+    parser.add_argument("--months", type=int, default=24, help="months of history (default: 24)")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same company (default: 0)")
+
+
+def _add_list(verbs: Any) -> None:
+    _add_verb(verbs, "list", verb=_list, about="list the reports and their parameters")
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", required=True, metavar="FOLDER", help="folder of tables or DuckDB file")
+    _add_as_of(parser)
+
+
+def _add_as_of(parser: argparse.ArgumentParser) -> None:
+    about = "last day that counts, such as 2026-10-31, or an instant with its offset; nothing later changes a result"
+    parser.add_argument("--as-of", required=True, type=_moment, metavar="DATE", help=about)
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--timezone", metavar="ZONE", help="zone of instants that state none, such as Europe/Berlin")
+    parser.add_argument("--currency", metavar="CODE", help="reporting currency, such as EUR")
+
+
+def _moment(text: str) -> str:
+    """Return `text` if it is a date or an instant with its offset."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be a date such as 2026-10-31, not {text!r}") from error
+    if len(text) > len("2026-10-31") and moment.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"an instant needs its offset, as in 2026-10-31T18:00:00+01:00, not {text!r}")
+    return text
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    """Return name and value of `NAME=VALUE`; the value may hold further equals signs."""
+    name, equals, value = text.partition("=")
+    if not (equals and name.isidentifier()):
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not {text!r}")
+    return name, value
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from cs_analysis.data.reading import check_dataset
+
+    reading = {"as_of": arguments.as_of, "timezone": arguments.timezone, "currency": arguments.currency}
+    findings = check_dataset(arguments.data, **reading)
+    print(FORMATS[arguments.format](findings))
+    if arguments.quarantine:
+        _quarantine(arguments, reading)
+    return FOUND_ERRORS if (findings["severity"] == "error").any() else FINE
+
+
+def _quarantine(arguments: argparse.Namespace, reading: dict[str, Any]) -> None:
+    from cs_analysis.data.reading import read_dataset
+    from cs_analysis.errors import ContractError
+
+    try:
+        read_dataset(arguments.data, **reading, on_error="quarantine", quarantine=arguments.quarantine)
+    except ContractError:
+        _say("no rows were set aside: a table is unreadable or lacks a column, which no row can answer for. Correct that first.")
+    else:
+        _say(f"the rows at fault are in {arguments.quarantine}.")
+
+
+def findings_text(findings: pd.DataFrame) -> str:
+    """Return findings as blocks that fit a terminal, and their number."""
+    width = min(max(shutil.get_terminal_size().columns, 60), 120)
+    blocks = [_block(finding, width) for finding in findings.itertuples(index=False)]
+    severities = list(findings["severity"])
+    counted = [_number(severities.count(severity), severity) for severity in ("error", "warning")]
+    return "\n\n".join([*blocks, f"{', '.join(counted)}."])
+
+
+def _block(finding: Any, width: int) -> str:
+    """Return one finding: what and where, how often, what to do."""
+    place = f"{finding.table}.{finding.column}" if finding.column else finding.table
+    head = f"{finding.severity.upper():<9}{place}: {finding.rule}"
+    example = _printable(finding.example)
+    first = f"{_number(finding.rows, 'row')}, first: row {finding.first_row}" + (f", {example!r}" if example else "")
+    indented = [
+        textwrap.fill(line, width, initial_indent=" " * 9, subsequent_indent=" " * 9) for line in (first if finding.rows else example, finding.what_to_do)
+    ]
+    return "\n".join([head, *(line for line in indented if line)])
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _printable(value: object) -> str:
+    """Return a value of the data with control characters spelled out, so that no file can steer a terminal."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(value))
+
+
+FORMATS: dict[str, Callable[[pd.DataFrame], str]] = {
+    "text": findings_text,
+    "csv": lambda findings: findings.to_csv(index=False).rstrip("\n"),
+    "json": lambda findings: findings.to_json(orient="records", indent=2, force_ascii=False),
+}
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    from cs_analysis.data.simulator import simulate_company
+
+    ds, _ = simulate_company(accounts=arguments.accounts, months=arguments.months, seed=arguments.seed, into=arguments.into)
+    print(f"{_number(arguments.accounts, 'account')} over {_number(arguments.months, 'month')}, known up to {ds.as_of:%Y-%m-%d}: {arguments.into}")
+    return FINE
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from cs_analysis.report.pack import run_pack
+
+    options = ("data", "as_of", "out", "period", "by", "conf_level", "language", "only", "timezone", "currency")
+    result = run_pack(**{name: getattr(arguments, name) for name in options}, progress=_progress())
+    print(f"The reports: {result.index}")
+    return FINE if result.ok else FOUND_ERRORS
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from cs_analysis.report.run import run_report
+
+    result = run_report(arguments.notebook, data=arguments.data, as_of=arguments.as_of, out=arguments.out, parameters=dict(arguments.parameter))
+    print(f"The report: {result.page}")
+    return FINE
+
+
+def _list(_: argparse.Namespace) -> int:
+    from cs_analysis.report.run import list_reports
+
+    for report in list_reports():
+        print(report)
+    return FINE
+
+
+def _progress() -> Callable[[str], None] | None:
+    """Return what shows progress: a line on a terminal, nothing elsewhere."""
+    return (lambda line: print(line, file=sys.stderr, flush=True)) if sys.stderr.isatty() else None
