@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPILE = (
-    *("pip", "compile", "--quiet", "pyproject.toml", "--all-extras", "--universal", "--python-version", "3.11"),
+    *("pip", "compile", "--quiet", "pyproject.toml", "--all-extras", "--universal", "--python-version", "3.11", "--system-certs"),
     *("--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate", "--output-file", "requirements.lock"),
 )
 
@@ -23,7 +23,7 @@ def main(options: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="cs-analysis-lock-") as folder:
         venv.create(folder, with_pip=True)
         scripts = Path(folder) / "bin"
-        subprocess.run([scripts / "python", "-I", "-m", "pip", "install", "--quiet", "uv"], check=True)
+        subprocess.run([scripts / "python", "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"], check=True)
         return subprocess.run([scripts / "uv", *COMPILE, *options], cwd=ROOT, check=False).returncode
 
 
