@@ -195,7 +195,7 @@ def _block(finding: Any, width: int) -> str:
     place = f"{finding.table}.{finding.column}" if finding.column else finding.table
     head = f"{finding.severity.upper():<9}{place}: {finding.rule}"
     example = _printable(finding.example)
-    first = f"{_number(finding.rows, 'row')}, first: row {finding.first_row}" + (f", {example!r}" if example else "")
+    first = f"{_number(finding.rows, 'row')}, first: row {finding.first_row}" + (f", '{example}'" if example else "")
     indented = [
         textwrap.fill(line, width, initial_indent=" " * 9, subsequent_indent=" " * 9) for line in (first if finding.rows else example, finding.what_to_do)
     ]

@@ -1,0 +1,216 @@
+"""The command `cs-analysis`: what it prints where, and with which exit code it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import cs_analysis as cs
+from cs_analysis import cli
+from cs_analysis.data.findings import Finding, findings_table
+
+AS_OF = ["--as-of", "2026-10-31"]
+ACCOUNTS = "account_id,started_at,seats\nA1,2026-01-05T00:00:00Z,3\nA1,2026-02-05T00:00:00Z,4\nA3,2026-03-05T00:00:00Z,many\n"
+
+
+def command(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run `python -m cs_analysis` in a process of its own, on a terminal of 80 columns."""
+    environment = {**os.environ, "COLUMNS": "80"}
+    return subprocess.run([sys.executable, "-m", "cs_analysis", *arguments], text=True, capture_output=True, check=False, env=environment, **options)
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> Path:
+    """Return a folder with two faults: the key A1 stands twice, and one number of seats is a word."""
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    (folder / "accounts.csv").write_text(ACCOUNTS)
+    return folder
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    """Return a folder without a fault."""
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    (folder / "accounts.csv").write_text("\n".join(ACCOUNTS.splitlines()[:2]) + "\n")
+    return folder
+
+
+def test_help_lists_the_verbs_in_under_half_a_second() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    said = command("--help")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert said.returncode == 0
+    assert [verb for verb in ("report", "run", "check", "simulate", "list") if f"\n    {verb} " not in said.stdout] == []
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+
+
+@pytest.mark.parametrize("verb", ["report", "run", "check", "simulate", "list"])
+def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ending:
+        cli.main([verb, "--help"])
+    assert ending.value.code == 0
+    assert f"usage: cs-analysis {verb}" in capsys.readouterr().out
+
+
+def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    assert capsys.readouterr().out == f"cs-analysis {cs.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "the following arguments are required: VERB"),
+        (["chekc"], "invalid choice: 'chekc'"),
+        (["check", "somewhere"], "the following arguments are required: --as-of"),
+        (["check", "somewhere", "--as-of", "31.10.2026"], "must be a date such as 2026-10-31, not '31.10.2026'"),
+        (["check", "somewhere", "--as-of", "2026-10-31T12:00"], "an instant needs its offset"),
+        (["check", "somewhere", "--as", "2026-10-31"], "the following arguments are required: --as-of"),
+        (["run", "churn", "--data", "d", *AS_OF, "--out", "o", "-p", "period"], "must be NAME=VALUE, not 'period'"),
+        (["simulate"], "the following arguments are required: --into"),
+        (["report", "--data", "d", *AS_OF, "--out", "o", "--language", "fr"], "invalid choice: 'fr'"),
+    ],
+)
+def test_wrong_use_ends_with_code_2(arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ending:
+        cli.main(arguments)
+    assert ending.value.code == 2
+    said = capsys.readouterr()
+    assert complaint in said.err
+    assert said.out == ""
+
+
+def test_a_value_may_hold_equals_signs() -> None:
+    parsed = cli.build_parser().parse_args(["run", "churn", "--data", "d", *AS_OF, "--out", "o", "-p", "title=a=b #1", "-p", "by="])
+    assert parsed.parameter == [("title", "a=b #1"), ("by", "")]
+
+
+def test_a_folder_that_is_not_there_is_one_sentence_on_stderr(tmp_path: Path) -> None:
+    said = command("check", tmp_path / "nowhere", *AS_OF)
+    assert said.returncode == 2
+    assert said.stdout == ""
+    assert said.stderr.startswith("cs-analysis: error: ")
+    assert "nowhere" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_debug_shows_where_it_happened(tmp_path: Path, place: str) -> None:
+    check = ["check", tmp_path / "nowhere", *AS_OF]
+    said = command("--debug", *check) if place == "before" else command(*check, "--debug")
+    assert said.returncode == 1
+    assert "Traceback" in said.stderr
+
+
+def test_check_of_sound_tables_ends_well(sound: Path) -> None:
+    said = command("check", sound, *AS_OF)
+    assert (said.returncode, said.stdout, said.stderr) == (0, "0 errors, 0 warnings.\n", "")
+
+
+def test_check_lists_every_fault_and_ends_with_code_1(faulty: Path) -> None:
+    said = command("check", faulty, *AS_OF)
+    assert said.returncode == 1
+    assert "ERROR    accounts.account_id: duplicate key\n         1 row, first: row 2, 'A1'\n" in said.stdout
+    assert "ERROR    accounts.seats: wrong type\n         1 row, first: row 3, 'many'\n" in said.stdout
+    assert said.stdout.endswith("\n\n2 errors, 0 warnings.\n")
+    assert max(map(len, said.stdout.splitlines())) <= 80
+
+
+def test_check_prints_a_table_for_programs(faulty: Path) -> None:
+    wanted = cs.check_dataset(faulty, as_of="2026-10-31")
+    as_csv = pd.read_csv(io.StringIO(command("check", faulty, *AS_OF, "--format", "csv").stdout), keep_default_na=False)
+    as_json = json.loads(command("check", faulty, *AS_OF, "--format", "json").stdout)
+    assert as_csv.to_dict("records") == wanted.to_dict("records") == as_json
+
+
+def test_check_sets_the_rows_at_fault_aside(faulty: Path, tmp_path: Path) -> None:
+    said = command("check", faulty, *AS_OF, "--quarantine", tmp_path / "aside")
+    assert said.returncode == 1
+    assert str(tmp_path / "aside") in said.stderr
+    aside = pd.read_csv(tmp_path / "aside" / "accounts.csv")
+    assert sorted(zip(aside["row"], aside["rule"], strict=True)) == [(2, "duplicate key"), (3, "wrong type")]
+
+
+def test_check_says_when_setting_rows_aside_would_not_help(tmp_path: Path) -> None:
+    (tmp_path / "users.csv").write_text("user_id,account_id,created_at\nU1,A1,2026-01-05T00:00:00Z\n")
+    said = command("check", tmp_path, *AS_OF, "--quarantine", tmp_path / "aside")
+    assert said.returncode == 1
+    assert "no rows were set aside" in said.stderr
+    assert not (tmp_path / "aside").exists()
+
+
+def finding(**changes: object) -> pd.DataFrame:
+    """Return a table with one finding."""
+    usual = {
+        "severity": "error",
+        "table": "orders",
+        "column": "amount",
+        "rule": "wrong type",
+        "rows": 1200,
+        "first_row": 7,
+        "example": "12,5",
+        "what_to_do": "Do.",
+    }
+    return findings_table([Finding(**{**usual, **changes})])
+
+
+def test_a_finding_reads_as_a_block() -> None:
+    assert cli.findings_text(finding()) == "ERROR    orders.amount: wrong type\n         1,200 rows, first: row 7, '12,5'\n         Do.\n\n1 error, 0 warnings."
+
+
+def test_a_finding_about_no_row_shows_its_example_alone() -> None:
+    text = cli.findings_text(finding(severity="warning", rule="gap in the feed", rows=0, first_row=0, example="nothing between 1 and 9 May"))
+    assert text == "WARNING  orders.amount: gap in the feed\n         nothing between 1 and 9 May\n         Do.\n\n0 errors, 1 warning."
+
+
+def test_a_value_of_the_data_cannot_steer_the_terminal() -> None:
+    text = cli.findings_text(finding(example="\x1b[31mred\nline"))
+    assert "\x1b" not in text
+    assert r"\x1b[31mred\nline" in text
+
+
+def with_verb(body: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the verb `list` with another body, to see how the command ends then."""
+    script = f"import sys\nfrom cs_analysis import cli\ndef body(arguments):\n    {body}\ncli._list = body\nsys.exit(cli.main(['list']))"
+    return subprocess.run([sys.executable, "-c", script], text=True, check=False, stderr=subprocess.PIPE, **options)
+
+
+def test_a_fault_of_our_own_is_two_sentences_without_traceback() -> None:
+    said = with_verb("{}['x']")
+    assert said.returncode == 1
+    assert said.stderr.startswith("cs-analysis: unexpected error: KeyError: 'x'\n")
+    assert "--debug" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_breaking_off_is_said_in_a_sentence() -> None:
+    said = with_verb("raise KeyboardInterrupt")
+    assert said.returncode == 130
+    assert said.stderr == "cs-analysis: broken off; what was finished before stays as it is.\n"
+
+
+def test_a_closed_pipe_is_no_error_to_speak_of() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    said = with_verb("print('a line'); return 0", stdout=writing)
+    os.close(writing)
+    assert (said.returncode, said.stderr) == (1, "")
+
+
+def test_simulate_makes_tables_that_pass_the_check(tmp_path: Path) -> None:
+    said = command("simulate", "--into", tmp_path / "company", "--accounts", "20", "--months", "6", "--seed", "3")
+    assert said.returncode == 0, said.stderr
+    assert "20 accounts over 6 months" in said.stdout
+    day = said.stdout.partition("known up to ")[2].partition(":")[0]
+    assert command("check", tmp_path / "company", "--as-of", day).returncode == 0
