@@ -149,12 +149,9 @@ def design_effect(sums: Numbers, squares: Numbers, sizes: Numbers, *, groups: Nu
     >>> float(design_effect([4, 0, 4, 0], [4, 0, 4, 0], [4, 4, 4, 4]))
     5.0
     """
-    values = np.asarray(sums, dtype="float64")
-    if not np.isfinite(values).all():
-        raise ParameterError(f"sums must be finite numbers; cluster {int(np.argmin(np.isfinite(values)))} has none. Correct it or leave it out.")
-    (second, size), codes = _rows(squares=squares, sizes=sizes, groups=groups)
-    effect = _sample(values, second, size, codes).design_effect
-    return effect if groups is not None else effect[0]
+    (first, second, size), codes = _rows(sums=sums, squares=squares, sizes=sizes, groups=groups)
+    effect = _sample(first, second, size, codes).design_effect
+    return effect[0] if groups is None else effect
 
 
 def _sample(sums: Floats, squares: Floats, sizes: Floats, codes: Codes) -> _Sample:
@@ -170,7 +167,8 @@ def _sample(sums: Floats, squares: Floats, sizes: Floats, codes: Codes) -> _Samp
     between = total((sums - mean[codes] * sizes) ** 2) / known**2 * clusters / np.where(clusters > 1, clusters - 1, np.nan)
     within = (total(squares) / known - mean**2) / np.where(units > 1, units - 1, np.nan)
     alike = total(sizes**2) / known
-    effect = np.where(within > 0, np.maximum(between / np.where(within > 0, within, np.nan), 1.0), alike)
+    vary = within * units > 1e-12 * total(squares) / known
+    effect = np.where(vary, np.maximum(between / np.where(vary, within, np.nan), 1.0), alike)
     single = np.where(units > 1, np.nan, 1.0) + 0 * known
     return _Sample(clusters, units, mean, np.where(clusters > 1, effect, single))
 
@@ -183,17 +181,25 @@ def _effective_number(sample: _Sample, conf_level: float) -> Floats:
 
 
 def _rows(*, groups: Numbers | None, **named: Numbers) -> tuple[list[Floats], Codes]:
-    """Return the named columns as floats of at least 0 and of one length, then the group numbers."""
-    columns = {name: np.atleast_1d(np.asarray(values, dtype="float64")) for name, values in named.items()}
-    for name, values in columns.items():
-        bad = ~(values >= 0) | np.isinf(values)
-        if bad.any():
-            raise ParameterError(f"{name} must be finite numbers of at least 0; cluster {int(np.argmax(bad))} has {values[bad][0]:g}. Correct the counts.")
-    rows = len(next(iter(columns.values())))
-    codes = np.zeros(max(rows, 1), dtype="int64")[:rows] if groups is None else _codes(groups)
-    if any(len(column) != rows for column in (*columns.values(), codes)):
-        raise ParameterError(f"{', '.join(columns)} and groups must have one entry a cluster each, and equally many.")
-    return list(columns.values()), codes
+    """Return the named columns as floats of one length, then the group numbers; a single group may have no row at all."""
+    columns = [_column(name, values) for name, values in named.items()]
+    rows = len(columns[0])
+    codes = np.zeros(rows, dtype="int64") if groups is None else _codes(groups)
+    if any(len(column) != rows for column in (*columns, codes)):
+        raise ParameterError(f"{', '.join(named)} and groups must have one entry a cluster each, and equally many.")
+    if groups is None:  # an empty cluster changes nothing but makes the group exist
+        return [np.append(column, 0.0) for column in columns], np.append(codes, 0)
+    return columns, codes
+
+
+def _column(name: str, values: Numbers) -> Floats:
+    """Return one column as finite floats, of at least 0 unless they are sums."""
+    column = np.atleast_1d(np.asarray(values, dtype="float64"))
+    bad = ~np.isfinite(column) | ((column < 0) & (name != "sums"))
+    if bad.any():
+        least = "" if name == "sums" else " of at least 0"
+        raise ParameterError(f"{name} must be finite numbers{least}; cluster {int(np.argmax(bad))} has {column[bad][0]:g}. Correct it or leave it out.")
+    return column
 
 
 def _codes(groups: Numbers) -> Codes:

@@ -86,6 +86,8 @@ def bootstrap(
     """
     tail = (1 - check_conf_level(conf_level)) / 2
     source = _generator(rng)
+    if method not in ("bca", "percentile"):
+        raise ParameterError(f"method must be 'bca' or 'percentile', not {method!r}.")
     if replicates < 100:
         raise ParameterError(f"replicates must be at least 100 for limits to mean anything, not {replicates!r}.")
     rows, times = _distinct_rows(contributions)
