@@ -68,7 +68,7 @@ def clustered_share(successes: Numbers, totals: Numbers, *, groups: Numbers | No
     (hits, units), codes = _rows(successes=successes, totals=totals, groups=groups)
     if np.any(hits > units):
         raise ParameterError(f"successes may not exceed totals; cluster {int(np.argmax(hits > units))} breaks this. Correct the counts.")
-    sample = _sample(hits, hits, units, codes)
+    sample = _sample(hits, hits, units, codes=codes)
     n = _effective_number(sample, conf_level)
     return _plain(wilson_limits(sample.mean, n=n, conf_level=conf_level), scalar=groups is None)
 
@@ -109,7 +109,7 @@ def clustered_net_share(counts: Triple, *, groups: Numbers | None = None, conf_l
     """
     (minus, zero, plus), codes = _rows(minus=counts[0], zero=counts[1], plus=counts[2], groups=groups)
     answers = minus + zero + plus
-    sample = _sample(plus - minus, plus + minus, answers, codes)
+    sample = _sample(plus - minus, plus + minus, answers, codes=codes)
     units = np.where(sample.units > 0, sample.units, np.nan)
     low_share, high_share = (np.bincount(codes, part, len(units)) / units for part in (minus, plus))
     n = _effective_number(sample, conf_level)
@@ -150,11 +150,11 @@ def design_effect(sums: Numbers, squares: Numbers, sizes: Numbers, *, groups: Nu
     5.0
     """
     (first, second, size), codes = _rows(sums=sums, squares=squares, sizes=sizes, groups=groups)
-    effect = _sample(first, second, size, codes).design_effect
+    effect = _sample(first, second, size, codes=codes).design_effect
     return effect[0] if groups is None else effect
 
 
-def _sample(sums: Floats, squares: Floats, sizes: Floats, codes: Codes) -> _Sample:
+def _sample(sums: Floats, squares: Floats, sizes: Floats, *, codes: Codes) -> _Sample:
     """Add up the clusters of each group; see `design_effect` for what is estimated."""
     kinds = int(codes.max(initial=-1)) + 1
 

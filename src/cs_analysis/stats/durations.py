@@ -58,6 +58,10 @@ def durations(
         A unit ends before it starts, has two rows in `starts` or no key; instants are not instants; `as_of` has no time zone; the clock
         returns something else than days.
 
+    References
+    ----------
+    Kalbfleisch and Prentice (2002), The Statistical Analysis of Failure Time Data, section 1.3 (censoring and left truncation).
+
     Examples
     --------
     >>> starts = pd.Series(pd.to_datetime(["2025-01-01", "2025-01-11"], utc=True), index=["a", "b"])

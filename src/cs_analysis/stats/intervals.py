@@ -213,9 +213,9 @@ def net_share(counts: Triple, *, conf_level: float = 0.95, method: Literal["scor
         return net_share_limits(low_share, high_share, n=n, conf_level=conf_level)
     estimate = high_share - low_share
     if method == "adjusted_wald":
-        return _around(estimate, *_adjusted(minus, zero, plus), z)
+        return _around(estimate, *_adjusted(minus, zero, plus), z=z)
     if method == "wald":
-        return _around(estimate, estimate, _net_variance(low_share, high_share, n), z)
+        return _around(estimate, estimate, _net_variance(low_share, high_share, n), z=z)
     raise ParameterError(f"method must be 'score', 'adjusted_wald' or 'wald', not {method!r}.")
 
 
@@ -297,7 +297,7 @@ def _net_variance(minus: Floats, plus: Floats, n: Floats) -> Floats:
     return np.asarray(np.maximum(plus + minus - (plus - minus) ** 2, 0.0) / np.where(n > 0, n, np.nan))
 
 
-def _around(estimate: Floats, centre: Floats, variance: Floats, z: float) -> Interval:
+def _around(estimate: Floats, centre: Floats, variance: Floats, *, z: float) -> Interval:
     half = z * np.sqrt(variance)
     return _interval(estimate, np.maximum(centre - half, -1.0) + 0 * estimate, np.minimum(centre + half, 1.0) + 0 * estimate)
 

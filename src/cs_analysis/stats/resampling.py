@@ -96,7 +96,7 @@ def bootstrap(
     low = high = np.nan
     if times.sum() > 1:
         drawn = _evaluated(statistic, _resampled(rows, times, replicates=replicates, rng=source), names)
-        levels = _levels(drawn, estimate, tail, acceleration=_acceleration(statistic, rows, times, names) if method == "bca" else None)
+        levels = _levels(drawn, estimate, tail, acceleration=_acceleration(statistic, rows, times, names=names) if method == "bca" else None)
         low, high = _limits(drawn, levels)
     return estimates({}, metric=metric, unit=unit, estimate=estimate, conf_low=low, conf_high=high, n=int(times.sum()))
 
@@ -144,7 +144,7 @@ def _evaluated(statistic: Statistic, sums: Floats, names: list[str]) -> Floats:
     return values
 
 
-def _acceleration(statistic: Statistic, rows: Floats, times: Floats, names: list[str]) -> float:
+def _acceleration(statistic: Statistic, rows: Floats, times: Floats, *, names: list[str]) -> float:
     """Return a sixth of the skewness of the statistic's jackknife influences, or 0 where one of them is undefined or none varies."""
     left_out = _evaluated(statistic, times @ rows - rows, names)
     if not np.isfinite(left_out).all():
