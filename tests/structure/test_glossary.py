@@ -1,0 +1,88 @@
+"""The glossary and the package agree, both ways: what is computed is explained, what is explained is computed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+import cs_analysis as cs
+from cs_analysis import glossary
+from cs_analysis.stats.estimates import COLUMNS, UNITS
+
+UNITS_OF_ENTRIES = {*UNITS, "currency"}
+
+
+@pytest.fixture(scope="module")
+def metrics() -> dict[str, Callable]:
+    """Return the public functions of the room `metrics`."""
+    public = {name: getattr(cs, name) for name in cs.__all__ if not name.startswith("_")}
+    return {name: thing for name, thing in public.items() if inspect.isfunction(thing) and ".metrics." in thing.__module__}
+
+
+@pytest.fixture(scope="module")
+def company() -> cs.Dataset:
+    """Return the tables of a small simulated company."""
+    ds, _ = cs.simulate_company(accounts=40, months=14, seed=1)
+    return ds
+
+
+@pytest.fixture(scope="module")
+def results(metrics: dict[str, Callable], company: cs.Dataset) -> dict[str, pd.DataFrame]:
+    """Return what each metric function answers when it is given the dataset alone."""
+    return {name: function(company) for name, function in metrics.items()}
+
+
+@pytest.fixture(scope="module")
+def emitted(results: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return each emitted metric with its function and unit."""
+    tables = [table[["metric", "unit"]].drop_duplicates().assign(function=name) for name, table in results.items()]
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_every_metric_answers_in_the_one_shape(results: dict[str, pd.DataFrame]) -> None:
+    assert results
+    assert {name: list(table.columns) for name, table in results.items() if tuple(table.columns[-len(COLUMNS) :]) != COLUMNS} == {}
+
+
+def test_the_main_metric_bears_the_name_of_its_function(results: dict[str, pd.DataFrame]) -> None:
+    survival_curves = {"customer_survival"}  # a curve's metric is `survival`, whatever it is a curve of
+    assert [name for name, table in results.items() if name not in survival_curves and name not in set(table["metric"])] == []
+
+
+def test_every_metric_that_is_computed_is_explained(emitted: pd.DataFrame) -> None:
+    assert set(emitted["metric"]) <= set(glossary.names())
+
+
+def test_every_metric_that_is_explained_is_computed(emitted: pd.DataFrame) -> None:
+    assert set(glossary.names()) <= set(emitted["metric"])
+
+
+def test_an_entry_names_the_function_and_unit_that_are_used(emitted: pd.DataFrame) -> None:
+    stated = [(glossary.entry(row.metric).function, glossary.entry(row.metric).unit) for row in emitted.itertuples()]
+    used = [(row.function, row.unit if row.unit in UNITS else "currency") for row in emitted.itertuples()]
+    assert stated == used
+
+
+@pytest.mark.parametrize("language", glossary.LANGUAGES)
+@pytest.mark.parametrize("name", glossary.names())
+def test_every_language_explains_every_metric(name: str, language: str) -> None:
+    words = glossary.entry(name, language)
+    assert all(getattr(words, field).strip() for field in glossary.TRANSLATED if field != "pitfalls")
+    assert words.pitfalls
+    assert all(pitfall.strip() for pitfall in words.pitfalls)
+    assert words.unit in UNITS_OF_ENTRIES
+    assert words.direction in {"higher", "lower", "none"}
+
+
+@pytest.mark.parametrize("language", ["de", "tr"])
+def test_a_translation_has_the_words_of_the_original_and_no_others(language: str) -> None:
+    original, translation = glossary._texts("en"), glossary._texts(language)
+    assert {section: set(words) for section, words in translation.items()} == {section: set(words) for section, words in original.items()}
+
+
+@pytest.mark.parametrize("language", ["de", "tr"])
+def test_a_translation_says_it_in_its_own_words(language: str) -> None:
+    assert [name for name in glossary.names() if glossary.entry(name, language).definition == glossary.entry(name).definition] == []
