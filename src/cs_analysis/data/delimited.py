@@ -7,6 +7,7 @@ mark) is gone through line by line, so that the good rows load and the others ar
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import re
 import unicodedata
@@ -84,14 +85,15 @@ def load_delimited(con: duckdb.DuckDBPyConnection, path: Path, *, relation: str,
     try:
         source = utf8_file(path, scratch=scratch)
         layout = _layout(source)
-    except (EOFError, zlib.error) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile, csv.Error) as error:
         return _unreadable(con, relation, table, example=f"{path.name}: {error}", what_to_do="The file is cut off or damaged; export it again.")
     if layout is None:
-        return _unreadable(con, relation, table, example=path.name, what_to_do="The file is empty: export it again, at least with a header line.")
-    if layout.header[0].startswith(_WORKBOOK):
-        return _unreadable(con, relation, table, example=path.name, what_to_do="This is a workbook, not text: save it as 'CSV UTF-8'.")
-    faults = _load(con, source, layout, relation=relation, scratch=scratch)
-    found = _duplicates(layout, table) + [_bad_rows(fault, layout, table) for fault in faults] + _encodings(con, source, relation, table=table)
+        found = _unreadable(con, relation, table, example=path.name, what_to_do="The file is empty: export it again, at least with a header line.")
+    elif layout.header[0].startswith(_WORKBOOK):
+        found = _unreadable(con, relation, table, example=path.name, what_to_do="This is a workbook, not text: save it as 'CSV UTF-8'.")
+    else:
+        faults = _load(con, source, layout, relation=relation, scratch=scratch)
+        found = _duplicates(layout, table) + [_bad_rows(fault, layout, table) for fault in faults] + _encodings(con, source, relation, table=table)
     if source.path != path:
         source.path.unlink()
     return found
@@ -159,23 +161,31 @@ def _widths(text: str, delimiter: str) -> list[int]:
 
 def _load(con: duckdb.DuckDBPyConnection, source: Utf8File, layout: _Layout, *, relation: str, scratch: Path) -> list[Fault]:
     """Fill the relation and its rejects, and return the faults of its lines."""
-    rejects = f"CREATE OR REPLACE TABLE {sql.name(relation + '_rejects')} AS"
+    cells = ", ".join(sql.name(column) for column in layout.columns)
+    scan = _scan(source.path, layout.columns, delimiter=layout.delimiter, skip=layout.skip, zipped=source.zipped)
     try:
         with _in_file_order(con):
-            scan = _scan(source.path, layout.columns, delimiter=layout.delimiter, skip=layout.skip, zipped=source.zipped)
-            con.execute(f"CREATE OR REPLACE TABLE {sql.name(relation)} AS SELECT row_number() OVER () AS _row, * FROM {scan}")
-            con.execute(f"{rejects} SELECT 0::BIGINT AS _row, '' AS line, '' AS reason WHERE false")
+            # A line of nothing but separators, as spreadsheets leave them, is as empty as a blank line.
+            _create(con, relation, f"SELECT row_number() OVER () AS _row, {cells} FROM {scan} WHERE coalesce({cells}) IS NOT NULL")
     except duckdb.InvalidInputException:
-        good, bad = scratch / f"{source.path.name}.good", scratch / f"{source.path.name}.bad"
-        with source.open() as text:
-            faults = repair_lines(text, good, bad, skip=layout.skip, width=len(layout.header), delimiter=layout.delimiter)
-        cells = ", ".join(sql.name(column) for column in layout.columns)
-        con.execute(f"CREATE OR REPLACE TABLE {sql.name(relation)} AS SELECT _row::BIGINT AS _row, {cells} FROM {_scan(good, ['_row', *layout.columns])}")
-        con.execute(f"{rejects} SELECT _row::BIGINT AS _row, line, reason FROM {_scan(bad, ['_row', 'line', 'reason'])}")
-        good.unlink()
-        bad.unlink()
-        return faults
+        return _load_repaired(con, source, layout, relation=relation, scratch=scratch)
+    _create(con, f"{relation}_rejects", "SELECT 0::BIGINT AS _row, '' AS line, '' AS reason WHERE false")
     return []
+
+
+def _load_repaired(con: duckdb.DuckDBPyConnection, source: Utf8File, layout: _Layout, *, relation: str, scratch: Path) -> list[Fault]:
+    good, bad = scratch / f"{source.path.name}.good", scratch / f"{source.path.name}.bad"
+    with source.open() as text:
+        faults = repair_lines(text, good, bad, skip=layout.skip, width=len(layout.header), delimiter=layout.delimiter)
+    for target, part, columns in ((relation, good, layout.columns), (f"{relation}_rejects", bad, ["line", "reason"])):
+        _create(con, target, f"SELECT * REPLACE (_row::BIGINT AS _row) FROM {_scan(part, ['_row', *columns])}")
+    good.unlink()
+    bad.unlink()
+    return faults
+
+
+def _create(con: duckdb.DuckDBPyConnection, relation: str, query: str) -> None:
+    con.execute(f"CREATE OR REPLACE TABLE {sql.name(relation)} AS {query}")
 
 
 def _scan(path: Path, columns: list[str], *, delimiter: str = ",", skip: int = 0, zipped: bool = False) -> str:
@@ -188,7 +198,7 @@ def _scan(path: Path, columns: list[str], *, delimiter: str = ",", skip: int = 0
 
 @contextmanager
 def _in_file_order(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Number rows in the order of the file even where the connection was told that order does not matter."""
+    """Have rows numbered in the order of the file even where the connection was told that order does not matter."""
     kept: Any = con.execute("SELECT current_setting('preserve_insertion_order')").fetchone()
     con.execute("SET preserve_insertion_order = true")
     try:
@@ -204,22 +214,19 @@ def _unreadable(con: duckdb.DuckDBPyConnection, relation: str, table: str, *, ex
 
 
 def _duplicates(layout: _Layout, table: str) -> list[Finding]:
-    found = []
+    """Return the findings on names that several columns have, or that is taken by the row number."""
     names = [normalise_header(text) for text in layout.header]
-    for name in dict.fromkeys(names):
+    found = []
+    for name in dict.fromkeys(filter(None, names)):
         same = [text.strip() for text, other in zip(layout.header, names, strict=True) if other == name]
-        if (name and len(same) > 1) or name == "_row":
-            what_to_do = (
-                f"Only one column may be called '{name}'; rename or drop the others." if name != "_row" else "'_row' numbers the rows; rename the column."
-            )
-            found.append(Finding("error", table, name, "duplicate column", 0, 0, ", ".join(same), what_to_do))
+        if len(same) > 1 or name == "_row":
+            reason = "'_row' numbers the rows" if name == "_row" else f"Only one column may be called '{name}'"
+            found.append(Finding("error", table, name, "duplicate column", 0, 0, ", ".join(same), f"{reason}; rename the column in the source."))
     return found
 
 
 def _bad_rows(fault: Fault, layout: _Layout, table: str) -> Finding:
-    what_to_do = (
-        f"{fault.reason}. Every row must have the {len(layout.header)} fields of the header; put quotation marks around a value that holds the separator."
-    )
+    what_to_do = f"{fault.reason} ({len(layout.header)} fields). Repair the row; a value that holds the separator needs quotation marks."
     return Finding("error", table, "", "unreadable row", fault.rows, fault.first_row, fault.example, what_to_do)
 
 
@@ -237,9 +244,9 @@ def _encodings(con: duckdb.DuckDBPyConnection, source: Utf8File, relation: str, 
 
 
 def _damage(con: duckdb.DuckDBPyConnection, relation: str, column: str, *, table: str) -> Finding | None:
-    rows, first, example = con.execute(
-        f"SELECT count(*), min(_row), arg_min({sql.name(column)}, _row) FROM {sql.name(relation)} WHERE regexp_matches({sql.name(column)}, {sql.literal(DAMAGE)})"
-    ).fetchall()[0]
+    cell = sql.name(column)
+    aggregate = f"SELECT count(*), min(_row), arg_min({cell}, _row) FROM {sql.name(relation)}"
+    rows, first, example = con.execute(f"{aggregate} WHERE regexp_matches({cell}, {sql.literal(DAMAGE)})").fetchall()[0]
     if not rows:
         return None
     return Finding("warning", table, column, "encodings", rows, first, example, f"Letters were lost or mangled before the file was written. {_REPAIR_ENCODING}")

@@ -62,11 +62,15 @@ def _records(text: IO[str], *, skip: int, width: int, delimiter: str) -> Iterato
             cells, reason = [], _STRAY_QUOTE
         else:
             reason = "" if len(cells) == width else _TOO_MANY if len(cells) > width else _TOO_FEW
-        if not cells and not reason.startswith(_STRAY_QUOTE):
+        if reason != _STRAY_QUOTE and _is_empty(cells, width):
             continue
         if reason:
             lines.give_back()
         yield cells, lines.taken[0].rstrip("\r\n"), reason
+
+
+def _is_empty(cells: list[str], width: int) -> bool:
+    return not any(cells) or (width > 1 and len(cells) == 1 and cells[0].isspace())
 
 
 class _Lines:

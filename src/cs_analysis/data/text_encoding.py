@@ -11,9 +11,9 @@ import gzip
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 _CHUNK = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -35,6 +35,9 @@ def _twice_encoded(letter: str) -> str:
 DAMAGE = "|".join(["\ufffd", *sorted(mangled for letter in _LETTERS if len(mangled := _twice_encoded(letter)) > 1)])
 """Pattern of text that an earlier program has read in the wrong encoding (valid for Python's `re` and for RE2)."""
 _DAMAGE = re.compile(DAMAGE)
+
+
+_ENOUGH_LETTERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,60 @@ def utf8_file(path: Path, *, scratch: Path) -> Utf8File:
     OSError, EOFError, zlib.error
         The file cannot be read or unpacked.
     """
-    encoding, guessed, damaged = _sniff(path)
-    if encoding == "utf-8":
-        return Utf8File(path, _is_zipped(path), encoding, guessed, damaged)
+    sniffed = _sniff(path)
+    if sniffed.is_clean_utf8:
+        return Utf8File(path, _is_zipped(path), "utf-8", b"", sniffed.damaged)
     copy = scratch / f"{path.name}.utf8"
-    damaged = _transcode(path, copy, encoding=encoding)
-    return Utf8File(copy, zipped=False, encoding=encoding.removesuffix(" with errors"), guessed=guessed, damaged=damaged)
+    damaged = _transcode(path, copy, encoding=sniffed.encoding)
+    guessed = bytes(sorted(sniffed.turkish)) if sniffed.encoding == "cp1254" else b""
+    return Utf8File(copy, zipped=False, encoding=sniffed.encoding, guessed=guessed, damaged=damaged)
+
+
+@dataclass
+class _Sniffed:
+    """What the bytes of a file say: `letters` fit UTF-8, `strays` do not, `turkish` are letters of Windows-1254 alone."""
+
+    wide: bool = False
+    letters: int = 0
+    strays: int = 0
+    turkish: set[int] = field(default_factory=set)
+    damaged: bool = False
+
+    @property
+    def is_clean_utf8(self) -> bool:
+        return not self.wide and self.strays == 0
+
+    @property
+    def encoding(self) -> str:
+        """The encoding; a letter of UTF-8 is two or more bytes that fit each other, and in a Windows file hardly any do."""
+        if self.wide:
+            return "utf-16"
+        if self.letters >= self.strays:
+            return "utf-8"
+        return "cp1254" if self.turkish else "cp1252"
+
+    def add(self, chunk: bytes) -> None:
+        """Take one more piece of the file into account."""
+        self.turkish.update(byte for byte in _TURKISH_BYTES if byte in chunk)
+        text = chunk.decode(errors="replace")
+        if "\ufffd" not in text or _is_utf8(chunk):
+            self.letters += len(chunk) - len(text)
+            self.damaged = self.damaged or _DAMAGE.search(text) is not None
+        elif self.strays < _ENOUGH_LETTERS:
+            rest = _UTF8_SEQUENCE.sub(b"", chunk).translate(None, _ASCII)
+            self.strays += len(rest)
+            self.letters += len(chunk.translate(None, _ASCII)) - len(rest)
+
+
+def _sniff(path: Path) -> _Sniffed:
+    with _open_bytes(path) as handle:
+        sniffed = _Sniffed(wide=handle.read(2) in _WIDE_MARKS)
+    if sniffed.wide:
+        return sniffed
+    for chunk in _chunks(path):
+        if not chunk.isascii():
+            sniffed.add(chunk)
+    return sniffed
 
 
 def _is_zipped(path: Path) -> bool:
@@ -77,7 +128,7 @@ def _is_zipped(path: Path) -> bool:
 
 
 def _open_bytes(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if _is_zipped(path) else path.open("rb")
+    return cast("IO[bytes]", gzip.open(path)) if _is_zipped(path) else path.open("rb")
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
@@ -85,28 +136,6 @@ def _chunks(path: Path) -> Iterator[bytes]:
     with _open_bytes(path) as handle:
         while chunk := handle.read(_CHUNK):
             yield chunk + handle.readline(_CHUNK)
-
-
-def _sniff(path: Path) -> tuple[str, bytes, bool]:
-    """Return the encoding, the bytes by which Turkish was chosen, and whether mangled text was seen."""
-    letters, strays, seen, damaged = 0, 0, set[int](), False
-    for number, chunk in enumerate(_chunks(path)):
-        if number == 0 and chunk.startswith(_WIDE_MARKS):
-            return "utf-16", b"", False
-        if chunk.isascii():
-            continue
-        seen.update(byte for byte in _TURKISH_BYTES if byte in chunk)
-        rest = _UTF8_SEQUENCE.sub(b"", chunk).translate(None, _ASCII) if not _is_utf8(chunk) else b""
-        strays += len(rest)
-        letters += len(chunk.translate(None, _ASCII)) - len(rest)
-        damaged = damaged or _DAMAGE.search(chunk.decode(errors="replace")) is not None
-    if strays == 0:
-        return "utf-8", b"", damaged
-    # A letter of UTF-8 is two bytes or more that fit each other; in a Windows file hardly any do.
-    if letters > strays:
-        return "utf-8 with errors", b"", True
-    guessed = bytes(sorted(seen))
-    return ("cp1254" if guessed else "cp1252"), guessed, False
 
 
 def _is_utf8(chunk: bytes) -> bool:
@@ -120,7 +149,7 @@ def _is_utf8(chunk: bytes) -> bool:
 def _transcode(source: Path, target: Path, *, encoding: str) -> bool:
     """Write `source` as UTF-8 and return whether mangled or undecodable text was seen."""
     damaged = False
-    decoder = io.TextIOWrapper(_open_bytes(source), encoding=encoding.removesuffix(" with errors"), errors="replace", newline="")
+    decoder = io.TextIOWrapper(_open_bytes(source), encoding=encoding, errors="replace", newline="")
     with decoder, target.open("w", encoding="utf-8", newline="") as copy:
         while text := decoder.read(_CHUNK):
             damaged = damaged or _DAMAGE.search(text) is not None

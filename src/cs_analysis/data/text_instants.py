@@ -19,9 +19,17 @@ _YEAR = "([0-9]{4})"
 _GAP = "[ \u00a0\u202f]"
 _ZONE = f"{_GAP}?(?:[Zz]|UTC|GMT|[-+][0-9]{{2}}(?::?[0-9]{{2}})?)"
 _HALF_DAY = f"{_GAP}?[AaPp][.]?[Mm][.]?"
+_HALF_DAY_CLOCKS = "['%Y-%m-%d %I:%M %p', '%Y-%m-%d %I:%M:%S %p', '%Y-%m-%d %I:%M:%S.%f %p']"
 _CLOCK = "[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
 _TIME = f"(?:(?:[Tt]|,?{_GAP}){_CLOCK}(?:{_HALF_DAY}|{_ZONE})?)?"
 _STATES_ZONE = f":[0-9]{{2}}.*{_ZONE}$"
+# Applied in turn, after the date itself: ", 12:30", decimal commas of seconds, a blank before the offset, "pm" and "p.m.".
+_REWRITES = (
+    (f",{_GAP}", " "),
+    (",([0-9])", r".\1"),
+    (f"{_GAP}([-+][0-9])", r"\1"),
+    (f"{_GAP}?([AaPp])[.]?[Mm][.]?$", r" \1M"),
+)
 
 
 @dataclass(frozen=True)
@@ -122,23 +130,18 @@ def _order(source: Source, written: _Format) -> tuple[Order | None, list[str], l
     if not written.is_open:
         return "day first", [], []
     first, second = (f"TRY_CAST(regexp_extract({source.cell}, {sql.literal('^' + written.date)}, {group}) AS INTEGER)" for group in (1, 2))
-    day_first, month_first = f"({first} > 12 AND {second} <= 12)", f"({second} > 12 AND {first} <= 12)"
-    days, months, open_cells = source.row(
-        f"count(*) FILTER {_where(day_first)}, count(*) FILTER {_where(month_first)}, count(*) FILTER {_where(f'{first} <> {second}')}", "true"
-    )
-    if days and months:
-        order, clash = ("day first", month_first) if days >= months else ("month first", day_first)
-        advice = f"Most dates of this column are written {order}, these are not. Write all as yyyy-mm-dd."
-        return order, [clash], [source.finding("error", "mixed date formats", clash, what_to_do=advice)]
-    if open_cells and not days and not months:
+    against: dict[Order, str] = {"day first": f"({second} > 12 AND {first} <= 12)", "month first": f"({first} > 12 AND {second} <= 12)"}
+    predicates = (against["month first"], against["day first"], f"{first} <> {second}")
+    days, months, telling = source.row(", ".join(f"count(*) FILTER (WHERE {predicate})" for predicate in predicates), "true")
+    if telling and not days and not months:
         clash = full_match(source.cell, written.date + _TIME)
         advice = "Nothing tells the day from the month: no number is above 12. Export the dates as yyyy-mm-dd."
         return None, [clash], [source.finding("error", "mixed date formats", clash, what_to_do=advice)]
-    return ("month first" if months else "day first"), [], []
-
-
-def _where(predicate: str) -> str:
-    return f"(WHERE {predicate})"
+    order: Order = "day first" if days >= months else "month first"
+    if not days or not months:
+        return order, [], []
+    advice = f"Most dates of this column are written {order}, these are not. Write all as yyyy-mm-dd."
+    return order, [against[order]], [source.finding("error", "mixed date formats", against[order], what_to_do=advice)]
 
 
 def _iso_text(cell: str, written: _Format, order: Order | None, seen: Iterable[str], *, guard: str | None) -> str:
@@ -157,14 +160,6 @@ def _iso_text(cell: str, written: _Format, order: Order | None, seen: Iterable[s
     if re.search(f"^{written.month}$", shown, re.MULTILINE):
         text = _replaced(text, f"^{written.month}$", r"\1-\2-01" if written.year_first else r"\2-\1-01")
     return text
-
-
-_REWRITES = (
-    (f",(?: |{_GAP})", " "),
-    (",([0-9])", r".\1"),
-    (f"{_GAP}([-+][0-9])", r"\1"),
-    (f"{_GAP}?([AaPp])[.]?[Mm][.]?$", r" \1M"),
-)
 
 
 def _replaced(text: str, pattern: str, replacement: str) -> str:
@@ -193,4 +188,4 @@ def _local(text: str, half_days: bool) -> str:
     plain = f"TRY_CAST({text} AS TIMESTAMP)"
     if not half_days:
         return plain
-    return f"CASE WHEN {text} LIKE '%M' THEN try_strptime({text}, ['%Y-%m-%d %I:%M %p', '%Y-%m-%d %I:%M:%S %p']) ELSE {plain} END"
+    return f"CASE WHEN {text} LIKE '%M' THEN try_strptime({text}, {_HALF_DAY_CLOCKS}) ELSE {plain} END"
