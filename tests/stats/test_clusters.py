@@ -9,12 +9,23 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from cs_analysis.errors import ParameterError
 from cs_analysis.stats.clusters import clustered_net_share, clustered_share, design_effect
 from cs_analysis.stats.intervals import net_share, wilson
 
 Reader = Callable[[str], pd.DataFrame]
+
+
+def matrix_freedom(sizes: np.ndarray, spread: np.ndarray) -> float:
+    """Return Satterthwaite's degrees of freedom of the variance between clusters, from whole matrices."""
+    part = sizes / sizes.sum()
+    residuals = np.eye(len(sizes)) - np.outer(part, np.ones(len(sizes)))
+    covariance = residuals @ np.diag(spread) @ residuals.T
+    root = np.diag((1 - part) ** -0.5)
+    middle = root @ covariance @ root
+    return float(np.trace(middle) ** 2 / np.trace(middle @ middle))
 
 
 class TestAgainstR:
@@ -25,6 +36,11 @@ class TestAgainstR:
         assert design_effect(data["plus"], data["plus"], data["size"]) == pytest.approx(ratio["share"], rel=1e-10)
         net, moved = data["plus"] - data["minus"], data["plus"] + data["minus"]
         assert design_effect(net, moved, data["size"]) == pytest.approx(ratio["net"], rel=1e-10)
+
+    def test_degrees_of_freedom_of_independent_units(self, golden: Reader) -> None:
+        sizes = golden("intervals/clusters.csv")["size"].to_numpy(float)
+        expected = golden("intervals/clustered_variances.csv")["freedom"].iloc[0]
+        assert matrix_freedom(sizes, sizes) == pytest.approx(expected, rel=1e-10)
 
     def test_estimates(self, golden: Reader) -> None:
         data = golden("intervals/clusters.csv")
@@ -38,6 +54,16 @@ class TestByHand:
     def test_perfect_likeness(self) -> None:
         # four clusters of four: all or nothing. Residuals -/+2: 4 x 4 / 16^2 x 4/3 = 1/12; independent units: .25 / 15. Ratio 5.
         assert design_effect([4, 0, 4, 0], [4, 0, 4, 0], [4, 4, 4, 4]) == pytest.approx(5, rel=1e-12)
+
+    def test_unequal_clusters_against_whole_matrices(self, golden: Reader) -> None:
+        data = golden("intervals/clusters.csv").astype(float)
+        sizes, hits, units = data["size"].to_numpy(), data["plus"].to_numpy(), data["size"].sum()
+        effect = design_effect(hits, hits, sizes)
+        likeness = (effect - 1) / ((sizes**2).sum() / units - 1)
+        freedom = matrix_freedom(sizes, sizes * (1 + likeness * (sizes - 1)))
+        n = units / effect * (stats.t.ppf(0.95, units - 1) / stats.t.ppf(0.95, freedom)) ** 2
+        expected = wilson(hits.sum() / units * n, n, conf_level=0.9)
+        np.testing.assert_allclose(clustered_share(hits, sizes, conf_level=0.9), expected, rtol=1e-9)
 
     def test_wilson_on_the_effective_number(self) -> None:
         # p = .45; squared residuals 2 (4.5^2 + 3.5^2 + 2.5^2) = 77.5; 77.5 / 3600 x 6/5 = .0258333; over .2475 / 59 = 6.158249.

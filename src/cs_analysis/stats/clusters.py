@@ -6,6 +6,7 @@ and makes the results arrays with one entry a group; without it there is one gro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,20 +21,21 @@ Codes = npt.NDArray[np.int64]
 
 
 class _Sample(NamedTuple):
-    """What the rows of each group add up to."""
+    """What the clusters of each group add up to."""
 
-    clusters: Floats
     units: Floats
     mean: Floats
     design_effect: Floats
+    freedom: Floats
 
 
 def clustered_share(successes: Numbers, totals: Numbers, *, groups: Numbers | None = None, conf_level: float = 0.95) -> Interval:
     """Share of successes among all units, with Wilson limits that allow for likeness within clusters.
 
-    The share is the sum of successes over the sum of totals. Its limits are Wilson's on the effective number of units, which is the number
-    of units over the design effect times the squared ratio of the t quantiles with (units - 1) and (clusters - 1) degrees of freedom. With
-    one unit a cluster they equal those of `wilson`.
+    The share is the sum of successes over the sum of totals. Its limits are Wilson's on the effective number of units: the units over
+    their `design_effect`, reduced by the squared ratio of the t quantiles with as many degrees of freedom as the units and as the
+    clusters leave (Satterthwaite's number, which is clusters - 1 for clusters of one size and less for unequal ones). With one unit a
+    cluster they equal those of `wilson`. They cover too little when a rare kind of success comes in few clusters.
 
     Parameters
     ----------
@@ -57,7 +59,8 @@ def clustered_share(successes: Numbers, totals: Numbers, *, groups: Numbers | No
 
     References
     ----------
-    Korn and Graubard (1998), Survey Methodology 24, 193-201. Wilson (1927), Journal of the American Statistical Association 22, 209-212.
+    Korn and Graubard (1998), Survey Methodology 24, 193-201. Bell and McCaffrey (2002), Survey Methodology 28, 169-181. Wilson (1927),
+    Journal of the American Statistical Association 22, 209-212.
 
     Examples
     --------
@@ -99,7 +102,8 @@ def clustered_net_share(counts: Triple, *, groups: Numbers | None = None, conf_l
 
     References
     ----------
-    Korn and Graubard (1998), Survey Methodology 24, 193-201. Tango (1998), Statistics in Medicine 17, 891-908.
+    Korn and Graubard (1998), Survey Methodology 24, 193-201. Bell and McCaffrey (2002), Survey Methodology 28, 169-181. Tango (1998),
+    Statistics in Medicine 17, 891-908.
 
     Examples
     --------
@@ -119,9 +123,10 @@ def clustered_net_share(counts: Triple, *, groups: Numbers | None = None, conf_l
 def design_effect(sums: Numbers, squares: Numbers, sizes: Numbers, *, groups: Numbers | None = None) -> Any:
     """How many times likeness within clusters multiplies the variance of a mean over units.
 
-    The linearised variance of the ratio sum of sums / sum of sizes between clusters, over the variance of a mean of so many independent
-    units; never below 1. Where all units have the same value the data are silent about likeness, and the figure is that of clusters whose
-    units are all alike, sum of squared sizes / sum of sizes.
+    The linearised variance of the ratio sum of sums / sum of sizes, over the variance of a mean of so many independent units; never below
+    1. With residuals e = sum - mean x size and parts h = size / all sizes, the former is the sum of e^2 / (1 - h) over the squared sum of
+    sizes, which is right on average for independent units however unequal the clusters are. Where all units have the same value the data
+    are silent about likeness, and the figure is that of clusters whose units are all alike, sum of squared sizes / sum of sizes.
 
     Parameters
     ----------
@@ -142,7 +147,7 @@ def design_effect(sums: Numbers, squares: Numbers, sizes: Numbers, *, groups: Nu
 
     References
     ----------
-    Kish (1965), Survey Sampling, chapter 8. Korn and Graubard (1998), Survey Methodology 24, 193-201.
+    Kish (1965), Survey Sampling, chapter 8. Bell and McCaffrey (2002), Survey Methodology 28, 169-181.
 
     Examples
     --------
@@ -156,28 +161,44 @@ def design_effect(sums: Numbers, squares: Numbers, sizes: Numbers, *, groups: Nu
 
 def _sample(sums: Floats, squares: Floats, sizes: Floats, *, codes: Codes) -> _Sample:
     """Add up the clusters of each group; see `design_effect` for what is estimated."""
-    kinds = int(codes.max(initial=-1)) + 1
 
     def total(values: Floats) -> Floats:
-        return np.asarray(np.bincount(codes, values, kinds), dtype="float64")
+        return np.asarray(np.bincount(codes, values, int(codes.max(initial=-1)) + 1), dtype="float64")
 
     units, clusters = total(sizes), total((sizes > 0).astype("float64"))
     known = np.where(units > 0, units, np.nan)
-    mean = total(sums) / known
-    between = total((sums - mean[codes] * sizes) ** 2) / known**2 * clusters / np.where(clusters > 1, clusters - 1, np.nan)
+    mean, alike = total(sums) / known, total(sizes**2) / known
+    part = sizes / known[codes]
+    between = total((sums - mean[codes] * sizes) ** 2 / np.where(part < 1, 1 - part, np.nan)) / known**2
     within = (total(squares) / known - mean**2) / np.where(units > 1, units - 1, np.nan)
-    alike = total(sizes**2) / known
     vary = within * units > 1e-12 * total(squares) / known
-    effect = np.where(vary, np.maximum(between / np.where(vary, within, np.nan), 1.0), alike)
-    single = np.where(units > 1, np.nan, 1.0) + 0 * known
-    return _Sample(clusters, units, mean, np.where(clusters > 1, effect, single))
+    effect = np.where(vary | (clusters == 1), np.maximum(between / np.where(vary, within, np.nan), 1.0), alike)
+    effect = np.where(units == clusters, 1.0 + 0 * known, effect)
+    likeness = np.clip((effect - 1) / np.where(alike > 1, alike - 1, np.nan), 0.0, 1.0)
+    freedom = _freedom(part, sizes * (1 + likeness[codes] * (sizes - 1)), total, codes=codes)
+    return _Sample(units, mean, effect, np.where(vary & (units > clusters), freedom, units - 1))
+
+
+def _freedom(part: Floats, spread: Floats, total: Callable[[Floats], Floats], *, codes: Codes) -> Floats:
+    """Return Satterthwaite's degrees of freedom of the variance between clusters whose sums have variances proportional to `spread`.
+
+    The residuals have covariances c_ij = [i = j] s_i - h_i s_j - h_j s_i + h_i h_j S; the degrees of freedom are
+    (sum of c_ii / (1 - h_i))^2 over the sum of c_ij^2 / (1 - h_i)(1 - h_j), written out so that no pair is visited.
+    """
+    weight = 1 / np.where(part < 1, 1 - part, np.nan)
+    all_spread = total(spread)
+    shared = part**2 * all_spread[codes] - 2 * part * spread
+    squared, mixed, own = total(weight * part**2), total(weight * part * spread), total(weight * spread**2)
+    pairs = (all_spread * squared) ** 2 + 2 * squared * own - 4 * all_spread * squared * mixed + 2 * mixed**2
+    pairs += total(weight**2 * (spread**2 + 2 * spread * shared))
+    return np.asarray(total(weight * (spread + shared)) ** 2 / np.where(pairs > 0, pairs, np.nan))
 
 
 def _effective_number(sample: _Sample, conf_level: float) -> Floats:
     """Units over design effect, reduced for the degrees of freedom that clusters leave."""
     upper = (1 + check_conf_level(conf_level)) / 2
-    wanted, had = (special.stdtrit(np.maximum(number - 1, 1.0), upper) for number in (sample.units, sample.clusters))
-    return np.asarray(sample.units / sample.design_effect * (wanted / had) ** 2)
+    of_units, of_clusters = (special.stdtrit(np.maximum(freedom, 1.0), upper) for freedom in (sample.units - 1, sample.freedom))
+    return np.asarray(sample.units / sample.design_effect * (of_units / of_clusters) ** 2)
 
 
 def _rows(*, groups: Numbers | None, **named: Numbers) -> tuple[list[Floats], Codes]:

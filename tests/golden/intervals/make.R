@@ -1,8 +1,8 @@
 # Golden values for intervals of shares and rates, by R's own prop.test and poisson.test, and for variances with clustered units, by the
-# sandwich package. Run inside this folder:  Rscript make.R
+# clubSandwich package (bias-reduced linearisation, CR2). Run inside this folder:  Rscript make.R
 # Writes shares.csv, rates.csv, clusters.csv (the data), clustered_variances.csv and versions.txt.
 
-library(sandwich)
+library(clubSandwich)
 options(digits = 15)
 save_csv <- function(table, name) write.csv(table, name, row.names = FALSE, quote = FALSE)
 
@@ -28,7 +28,8 @@ units$share <- as.numeric(place <= units$plus)
 units$net <- units$share - as.numeric(place > units$plus & place <= units$plus + units$minus)
 variance <- function(values) {
   fit <- lm(values ~ 1)
-  c(mean = unname(coef(fit)), clustered = vcovCL(fit, cluster = units$cluster, type = "HC0", cadjust = TRUE)[1, 1], plain = vcov(fit)[1, 1])
+  clustered <- vcovCR(fit, cluster = units$cluster, type = "CR2")
+  c(mean = unname(coef(fit)), clustered = clustered[1, 1], plain = vcov(fit)[1, 1], freedom = coef_test(fit, clustered)$df)
 }
 save_csv(data.frame(quantity = c("share", "net"), rbind(variance(units$share), variance(units$net))), "clustered_variances.csv")
 
