@@ -47,6 +47,11 @@ def open_source(engine: Engine, source: object) -> tuple[dict[str, Raw], list[Fi
     ParameterError
         The source is none of the accepted kinds or does not exist.
     """
+    raws, found = _open(engine, source)
+    return {table: raws[table] for table in TABLES if table in raws}, found
+
+
+def _open(engine: Engine, source: object) -> tuple[dict[str, Raw], list[Finding]]:
     if isinstance(source, Mapping):
         return _open_frames(engine, source)
     if not isinstance(source, str | Path):

@@ -26,6 +26,7 @@ DATABASE_TYPES: Mapping[Kind, str] = {
     "boolean": "BOOLEAN",
     "currency": "VARCHAR",
 }
+_ZONED = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 
 
@@ -102,8 +103,8 @@ def _native(name: str, kind: Kind, database_type: str, timezone: str | None) -> 
 
 
 def _native_instant(cell: str, database_type: str, missing: str, timezone: str | None) -> TextColumn:
-    if database_type == "TIMESTAMP WITH TIME ZONE":
-        return TextColumn(f"CAST(timezone('UTC', {cell}) AS TIMESTAMP)", missing, None)
+    if database_type in _ZONED:
+        return TextColumn(_in_utc(cell), missing, None)
     if database_type != "DATE" and not database_type.startswith("TIMESTAMP"):
         return TextColumn("CAST(NULL AS TIMESTAMP)", missing, None)
     if timezone is None:
@@ -142,4 +143,8 @@ def _extra(name: str, database_type: str) -> str:
     cell = sql.name(name)
     if database_type.startswith("ENUM"):
         return f"CAST({cell} AS VARCHAR)"
-    return f"CAST(timezone('UTC', {cell}) AS TIMESTAMP)" if database_type == "TIMESTAMP WITH TIME ZONE" else cell
+    return _in_utc(cell) if database_type in _ZONED else cell
+
+
+def _in_utc(cell: str) -> str:
+    return f"timezone('UTC', CAST({cell} AS TIMESTAMPTZ))"

@@ -66,14 +66,15 @@ def _local_day(ds: Dataset, instants: ir.TimestampColumn) -> ir.DateColumn:
     """Return the local date of UTC instants: the zone's offset changes are written out, so that every engine can run it."""
     table = relation(ds, "events")
     first = engine_of(ds).run(table.agg(first=table.event_at.min()).order_by("first"))["first"].iloc[0]
-    changes = offset_changes(ds.calendar, first, ds.as_of)
+    last = ds.as_of.tz_convert("UTC").tz_localize(None)
+    changes = offset_changes(ds.calendar, last if pd.isna(first) else first, last)
     seconds = ibis.cases(*((instants >= since, offset) for since, offset in reversed(changes)), else_=changes[0][1])
     return (instants + seconds.as_interval("s")).date()
 
 
 def offset_changes(calendar: Calendar, first: pd.Timestamp, last: pd.Timestamp) -> list[tuple[pd.Timestamp, int]]:
-    """Return (UTC instant, offset in seconds from then on) for each change of the calendar's zone between two instants."""
-    hours = pd.date_range(first.floor("h"), last.tz_convert("UTC").tz_localize(None), freq="h", tz="UTC")
+    """Return (UTC instant, offset in seconds from then on) for each change of the calendar's zone between two instants in UTC."""
+    hours = pd.date_range(first.floor("h"), last, freq="h", tz="UTC")
     local = hours.tz_convert(calendar.timezone).tz_localize(None)
     offsets = (local - hours.tz_localize(None)).total_seconds().astype("int64")
     changed = pd.Series(offsets, index=hours.tz_localize(None)).loc[lambda s: s.diff() != 0]

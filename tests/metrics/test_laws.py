@@ -1,0 +1,163 @@
+"""What holds for every metric, checked on each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cs_analysis as cs
+from cs_analysis.data.engine import Engine, compiled
+from cs_analysis.stats.estimates import COLUMNS, check_unit
+
+AS_OF = "2026-03-31"
+METRICS: dict[str, Callable[..., pd.DataFrame]] = {
+    "logo_churn_rate": cs.logo_churn_rate,
+    "customer_survival": cs.customer_survival,
+    "mrr": cs.mrr,
+    "nps": cs.nps,
+    "active_users": cs.active_users,
+    "adoption_rate": cs.adoption_rate,
+}
+FACTS = {"mrr", "active_users", "joined_and_left"}
+
+
+def company(seed: int = 3, size: int = 60) -> dict[str, pd.DataFrame]:
+    """Return a company of four tables whose rows reach half a year beyond AS_OF."""
+    rng = np.random.default_rng(seed)
+
+    def moments(count: int, first: str, days: int) -> pd.Series:
+        return pd.Series(pd.Timestamp(first, tz="UTC") + pd.to_timedelta(rng.integers(0, days * 24, count), "h"))
+
+    names = [f"a{number:02d}" for number in range(size)]
+    people = pd.DataFrame({"account_id": names, "started_at": moments(size, "2025-10-01", 300), "segment": rng.choice(["x", "y", "z"], size)})
+    starts = people["started_at"] + pd.to_timedelta(rng.integers(0, 20, size), "D")
+    sold = pd.DataFrame(
+        {
+            "subscription_id": [f"s{name}" for name in names],
+            "account_id": names,
+            "started_at": starts,
+            "ended_at": (starts + pd.to_timedelta(rng.integers(10, 200, size), "D")).where(rng.random(size) < 0.7),
+            "mrr": rng.integers(10, 200, size) + 0.1,
+            "currency": "EUR",
+        }
+    )
+    picked = rng.integers(0, size, 600)
+    used = pd.DataFrame(
+        {
+            "event_at": people["started_at"].iloc[picked].reset_index(drop=True) + pd.to_timedelta(rng.integers(0, 4000, 600), "h"),
+            "account_id": [names[k] for k in picked],
+            "user_id": [f"u{k}{rng.integers(0, 3)}" for k in picked],
+            "event": rng.choice(["login", "report"], 600),
+        }
+    )
+    asked = pd.DataFrame({"response_id": range(200), "account_id": rng.choice(names, 200), "survey": "nps", "asked_at": moments(200, "2026-01-01", 180)})
+    asked["asked_at"] = asked["asked_at"].clip(lower=asked["account_id"].map(people.set_index("account_id")["started_at"]))
+    late = asked["asked_at"] + pd.to_timedelta(rng.integers(1, 400, 200), "h")
+    answered = asked.assign(answered_at=late.where(rng.random(200) < 0.6), score=rng.integers(0, 11, 200).astype(float))
+    answered["score"] = answered["score"].where(answered["answered_at"].notna())
+    return {"accounts": people, "subscriptions": sold, "events": used, "responses": answered}
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, pd.DataFrame]:
+    return company()
+
+
+@pytest.fixture(scope="module")
+def ds(tables: dict[str, pd.DataFrame]) -> cs.Dataset:
+    return cs.read_dataset(tables, as_of=AS_OF)
+
+
+each_metric = pytest.mark.parametrize("name", METRICS)
+
+
+@each_metric
+def test_the_table_has_the_one_shape(name: str, ds: cs.Dataset) -> None:
+    table = METRICS[name](ds)
+    assert len(table)
+    assert tuple(table.columns[-len(COLUMNS) :]) == COLUMNS
+    assert name.removeprefix("customer_") in set(table["metric"])
+    for unit in table["unit"]:
+        check_unit(unit)
+    assert table.drop(columns=["estimate", "conf_low", "conf_high"]).notna().all().all()
+
+
+@each_metric
+def test_the_interval_contains_the_estimate_and_a_fact_has_none(name: str, ds: cs.Dataset) -> None:
+    table = METRICS[name](ds, by="segment").dropna(subset=["estimate"])
+    facts = table["metric"].isin(FACTS)
+    assert table.loc[facts, ["conf_low", "conf_high"]].isna().all().all()
+    rates = table[~facts].dropna(subset=["conf_low", "conf_high"])
+    assert ((rates["conf_low"] <= rates["estimate"]) & (rates["estimate"] <= rates["conf_high"])).all()
+    assert len(rates) == (~facts).sum() or name == "customer_survival"  # no limits where the curve is at 0
+
+
+@each_metric
+def test_the_order_of_rows_does_not_matter(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
+    shuffled = {key: frame.sample(frac=1, random_state=4) for key, frame in tables.items()}
+    pd.testing.assert_frame_equal(METRICS[name](cs.read_dataset(shuffled, as_of=AS_OF)), METRICS[name](ds))
+
+
+@each_metric
+def test_groups_equal_the_call_on_the_group_alone(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
+    together = METRICS[name](ds, by="segment")
+    for segment, members in tables["accounts"].groupby("segment"):
+        alone = {key: frame[frame["account_id"].isin(members["account_id"])] for key, frame in tables.items()}
+        expected = METRICS[name](cs.read_dataset(alone, as_of=AS_OF))
+        found = together[together["segment"] == segment].drop(columns="segment")
+        keys = [column for column in expected.columns if column not in COLUMNS or column == "metric"]
+        pd.testing.assert_frame_equal(
+            found.sort_values(keys, ignore_index=True)[expected.columns], expected.sort_values(keys, ignore_index=True), check_dtype=False
+        )
+
+
+@each_metric
+def test_nothing_later_than_as_of_changes_a_result(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
+    end = pd.Timestamp(AS_OF, tz="UTC") + pd.Timedelta(1, "D")
+    dated = {"accounts": "started_at", "subscriptions": "started_at", "events": "event_at", "responses": "asked_at"}
+    without = {key: frame[frame[dated[key]] < end].copy() for key, frame in tables.items()}
+    moved = {key: frame.copy() for key, frame in without.items()}
+    for key, column in (("subscriptions", "ended_at"), ("responses", "answered_at")):
+        later = moved[key][column] >= end
+        moved[key].loc[later, column] += pd.Timedelta(40, "D")
+    moved["responses"].loc[moved["responses"]["answered_at"] >= end, "score"] = 0
+    expected = METRICS[name](ds)
+    pd.testing.assert_frame_equal(METRICS[name](cs.read_dataset(without, as_of=AS_OF)), expected)
+    pd.testing.assert_frame_equal(METRICS[name](cs.read_dataset(moved, as_of=AS_OF)), expected)
+
+
+@each_metric
+def test_looking_back_equals_reading_as_of_then(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
+    then = cs.read_dataset(tables, as_of="2026-02-10")
+    pd.testing.assert_frame_equal(METRICS[name](ds.at("2026-02-10")), METRICS[name](then))
+
+
+@each_metric
+def test_a_second_call_gives_the_same_to_the_last_digit(name: str, ds: cs.Dataset) -> None:
+    pd.testing.assert_frame_equal(METRICS[name](ds), METRICS[name](ds), check_exact=True)
+
+
+@pytest.mark.parametrize("name", ["logo_churn_rate", "customer_survival", "nps", "adoption_rate"])
+@pytest.mark.parametrize("conf_level", [0, 1, 95])
+def test_a_confidence_level_lies_between_0_and_1(name: str, conf_level: float, ds: cs.Dataset) -> None:
+    with pytest.raises(cs.errors.ParameterError, match="conf_level"):
+        METRICS[name](ds, conf_level=conf_level)
+
+
+@each_metric
+def test_every_expression_compiles_for_a_warehouse_too(name: str, ds: cs.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    queries: list[str] = []
+
+    def both(engine: Engine, expression: object) -> pd.DataFrame:
+        queries.append(compiled(expression, "databricks"))  # type: ignore[arg-type]
+        return engine.execute(compiled(expression)).df()  # type: ignore[arg-type]
+
+    stage = Engine.stage
+    monkeypatch.setattr(Engine, "run", both)
+    monkeypatch.setattr(Engine, "stage", lambda engine, expression: (queries.append(compiled(expression, "databricks")), stage(engine, expression))[1])
+    METRICS[name](ds, by="segment")
+    assert queries
+    assert all(query.lstrip().upper().startswith(("SELECT", "WITH")) for query in queries)
