@@ -8,9 +8,13 @@ PERIOD ?= 2026-10
 RUN = .venv/bin/python
 COMPLAINT = $(shell "$(PYTHON)" tools/check_python.py 2>/dev/null || echo "cs-analysis needs Python 3.11 or newer, but '$(PYTHON)' cannot be started: install it or name another one, such as PYTHON=python3.12, after 'make'")
 
+# On loopback, with the notebooks, also in a container; without news, update checks and the extension store, which would call home.
+LAB_OPTIONS = --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=notebooks --allow-root --log-level=WARN --LabApp.news_url=None \
+	--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate --LabApp.extension_manager=readonly
+
 # One thread a process: the work is spread over processes, and idle BLAS threads only get in their way.
-export OPENBLAS_NUM_THREADS = 1
-export OMP_NUM_THREADS = 1
+report test test-fast notebooks bench coverage: export OPENBLAS_NUM_THREADS = 1
+report test test-fast notebooks bench coverage: export OMP_NUM_THREADS = 1
 
 .NOTPARALLEL:
 .PHONY: help report test test-fast lint lab notebooks bench coverage setup lock
@@ -33,7 +37,7 @@ lint: setup  ## style, formatting and types
 	@$(RUN) -m mypy
 
 lab: setup  ## JupyterLab with the notebooks, reachable from this machine only
-	@$(RUN) -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=notebooks --LabApp.news_url=None
+	@$(RUN) -m jupyterlab $(LAB_OPTIONS)
 
 notebooks: setup  ## run the notebooks again and store their outputs in them
 	@$(RUN) tools/make_notebooks.py
