@@ -69,6 +69,10 @@ class TestObservedAndCensored:
         assert durations(starts(a="2025-01-01"), unnamed.drop(columns="ended_by"), as_of="2025-01-31")["ended_by"].tolist() == ["ended"]
         assert durations(starts(a="2025-01-01"), unnamed.assign(ended_by=None), as_of="2025-01-31")["ended_by"].tolist() == ["unknown"]
 
+    def test_kinds_may_be_numbers(self) -> None:
+        numbered = ends(("a", "2025-01-03", "x"), ("b", "2025-01-03", "x")).assign(ended_by=[2, np.nan])
+        assert durations(starts(a="2025-01-01", b="2025-01-01"), numbered, as_of="2025-01-31")["ended_by"].tolist() == [2, "unknown"]
+
     def test_units_without_a_start_yet_and_strangers_are_left_out(self) -> None:
         begun = starts(a="2025-01-01", future="2025-02-01", never=None)
         found = durations(begun, ends(("future", "2025-02-02", "x"), ("never", "2025-01-02", "x"), ("stranger", "2025-01-02", "x")), as_of="2025-01-31")
@@ -204,6 +208,10 @@ class TestRefused:
             durations(starts(a="2025-01-01"), ended.drop(columns="end_at"), as_of="2025-01-31")
         with pytest.raises(MissingColumnsError, match="'starts' has no column 'ticket_id'"):
             durations(starts(a="2025-01-01"), ended.rename(columns={"account_id": "ticket_id"}), as_of="2025-01-31")
+
+    def test_names_of_the_result_are_taken(self) -> None:
+        with pytest.raises(ParameterError, match="starts may not have a column 'observed'"):
+            durations(starts(a="2025-01-01").assign(observed=True), ends(("a", None, "x")), as_of="2025-01-31")
 
     @pytest.mark.parametrize("values", [[1735689600], ["not a date"], [{"a": 1}]])
     def test_no_instants(self, values: list[object]) -> None:

@@ -55,6 +55,10 @@ class TestWilson:
         with pytest.raises(ParameterError, match="successes may not exceed n; entry 1 is 6"):
             wilson([1, 6], [5, 5])
 
+    def test_no_numbers(self) -> None:
+        with pytest.raises(ParameterError, match="n must hold numbers"):
+            wilson(1, ["five"])
+
     @given(st.integers(0, 200), st.integers(1, 200), st.sampled_from([0.5, 0.8, 0.95, 0.999]))
     @settings(max_examples=100, deadline=None)
     def test_contains_its_estimate_and_mirrors(self, successes: int, n: int, conf_level: float) -> None:

@@ -15,7 +15,7 @@ from scipy import special
 
 from cs_analysis.errors import ParameterError
 from cs_analysis.stats.estimates import check_conf_level
-from cs_analysis.stats.intervals import Floats, Interval, Numbers, Triple, net_share_limits, wilson_limits
+from cs_analysis.stats.intervals import Floats, Interval, Numbers, Triple, as_floats, net_share_limits, wilson_limits
 
 Codes = npt.NDArray[np.int64]
 
@@ -215,7 +215,7 @@ def _rows(*, groups: Numbers | None, **named: Numbers) -> tuple[list[Floats], Co
 
 def _column(name: str, values: Numbers) -> Floats:
     """Return one column as finite floats, of at least 0 unless they are sums."""
-    column = np.atleast_1d(np.asarray(values, dtype="float64"))
+    column = np.atleast_1d(as_floats(name, values))
     bad = ~np.isfinite(column) | ((column < 0) & (name != "sums"))
     if bad.any():
         least = "" if name == "sums" else " of at least 0"

@@ -137,6 +137,9 @@ def _instants(values: pd.Series, name: str) -> pd.Series:
 
 
 def _check_keys(units: pd.DataFrame, keys: list[str]) -> None:
+    clash = [name for name in ("end_at", "enter_days", "duration_days", "observed", "ended_by") if name in units.columns]
+    if clash:
+        raise ParameterError(f"starts may not have a column {clash[0]!r}: the result has one of that name. Rename or drop it.")
     missing = [key for key in keys if key not in units.columns]
     if missing or not keys:
         raise MissingColumnsError(missing or ["<a key>"], units.columns, table="starts")
@@ -150,9 +153,10 @@ def _check_keys(units: pd.DataFrame, keys: list[str]) -> None:
 
 def _first_ends(ends: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Return the first end of every unit that has one, with its kind."""
-    kinds = ends["ended_by"].astype("object").fillna("unknown") if "ended_by" in ends.columns else "ended"
+    kinds = np.where(ends["ended_by"].isna(), "unknown", ends["ended_by"].astype("object")) if "ended_by" in ends.columns else "ended"
     known = ends.assign(ended_by=kinds).dropna(subset=["end_at"])
-    return known.sort_values(["end_at", "ended_by"], kind="stable").drop_duplicates(keys)[[*keys, "end_at", "ended_by"]]
+    order = known[["end_at"]].assign(kind=known["ended_by"].astype("str")).reset_index(drop=True).sort_values(["end_at", "kind"]).index
+    return known.iloc[order].drop_duplicates(keys)[[*keys, "end_at", "ended_by"]]
 
 
 def _refuse_early_ends(paired: pd.DataFrame, keys: list[str]) -> None:
@@ -174,7 +178,7 @@ def _timed(paired: pd.DataFrame, last: pd.Timestamp, clock: Clock) -> pd.DataFra
     if "enter_at" in paired.columns:
         late = paired["enter_at"] > paired["start_at"]
         enter = _counted(clock, paired["start_at"], paired["enter_at"].where(late, paired["start_at"]))
-    kinds = paired["ended_by"].astype("object").where(observed, None)
+    kinds = np.where(observed, paired["ended_by"].astype("object"), None)
     timed = paired.drop(columns=["enter_at", "end_at"], errors="ignore").assign(enter_days=enter, duration_days=duration, observed=observed)
     order = [*(name for name in timed.columns if name != "ended_by"), "ended_by"]
     seen = (timed["enter_days"] == 0) | (timed["duration_days"] > timed["enter_days"])

@@ -328,10 +328,18 @@ def _z(conf_level: float) -> float:
 
 def _counts(**named: Numbers) -> list[Floats]:
     """Return the arguments as float arrays of one shape, all of them numbers of at least 0."""
-    arrays = {name: np.asarray(values, dtype="float64") for name, values in named.items()}
+    arrays = {name: as_floats(name, values) for name, values in named.items()}
     for name, values in arrays.items():
         _refuse_where(~(values >= 0) | np.isinf(values), f"{name} must be finite numbers of at least 0", values)
     return [np.asarray(values) for values in np.broadcast_arrays(*arrays.values())]
+
+
+def as_floats(name: str, values: Numbers) -> Floats:
+    """Return an argument as floats, or raise `ParameterError` where it holds something that is no number."""
+    try:
+        return np.asarray(values, dtype="float64")
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"{name} must hold numbers: {error}. Convert or fill them first.") from error
 
 
 def _refuse_where(bad: npt.NDArray[np.bool_], rule: str, values: Floats) -> None:

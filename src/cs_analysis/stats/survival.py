@@ -107,7 +107,9 @@ def survival_at(durations: pd.DataFrame, by: By = None, *, at_days: npt.ArrayLik
         raise ParameterError(f"at_days must hold numbers of days from 0 to {LONGEST_DAYS}, not {at_days!r}.")
     risk = risk_table(read_rows(durations, by))
     group, time = (part.ravel() for part in np.meshgrid(np.arange(len(risk.keys)), days, indexing="ij"))
-    survival, variance, n = _looked_up(risk, group, time)
+    last, n = _looked_up(risk, group, time)
+    survival, variance = (np.concatenate([values, [start]])[last] for values, start in zip(product_limit(risk), (1.0, 0.0), strict=True))
+    survival = np.where(time <= risk.follow_up_days[group], survival, np.nan)
     low, high = log_log_limits(survival, variance, conf_level=conf_level)
     keys = risk.keys.take(group).assign(time_days=time)
     return estimates(keys, metric="survival", unit="share", estimate=survival, conf_low=low, conf_high=high, n=n)
@@ -130,15 +132,12 @@ def log_log_limits(survival: Floats, variance: Floats, *, conf_level: float) -> 
     return np.exp(logged / factor), np.exp(logged * factor)
 
 
-def _looked_up(risk: RiskTable, group: npt.NDArray[np.int64], days: Floats) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
-    """Return S, variance of log S and number at risk at given times of groups."""
+def _looked_up(risk: RiskTable, group: npt.NDArray[np.int64], days: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return, for given times of groups, the entry of the group's last end until then (or -1) and the number at risk just before."""
     code = (group << risk.bits) | np.minimum(np.rint(days * GRID_PER_DAY).astype("int64"), (1 << risk.bits) - 1)
-    before = np.searchsorted(risk.code, code, side="right")
-    begun = before > np.searchsorted(risk.code, group << risk.bits)
-    survival, variance = (np.concatenate([values, [0.0]])[before - 1] for values in product_limit(risk))
-    within = days <= risk.follow_up_days[group]
-    known = np.where(within, 1.0, np.nan)
-    return np.where(begun, survival, 1.0) * known, np.where(begun, variance, 0.0), risk.number_at_risk(code) * within
+    last = np.searchsorted(risk.code, code, side="right") - 1
+    begun = last >= np.searchsorted(risk.code, group << risk.bits)
+    return np.where(begun, last, -1), risk.number_at_risk(code)
 
 
 def _warn_early_zero(risk: RiskTable, survival: Floats) -> None:
