@@ -75,23 +75,33 @@ _ISO = _Format("-", year_first=True)
 _FORMATS = (_ISO, _Format("/", year_first=True), _Format(".", year_first=False), _Format("/", year_first=False), _Format("-", year_first=False))
 
 
+@dataclass(frozen=True)
+class _Clash:
+    """Cells that are not written as the column is: the predicate for them and what is reported."""
+
+    predicate: str
+    finding: Finding
+
+
 def read_instant(source: Source, kind: Kind, *, timezone: str | None) -> tuple[TextColumn, list[Finding]]:
     """Return how a column of instants or months is read, and where it is written in more than one way.
 
-    A local time that a clock change skips is moved on by the hour that was skipped; one that occurs twice is the second
+    A local time that a clock change skips is moved on by the time that was skipped; one that occurs twice is the second
     (winter time).
     """
     seen, unreadable = _formats_seen(source, kind)
     if not seen:
         return TextColumn(_null(kind), missing(source.column), _never(kind)), []
     usual, *others = sorted(seen, key=lambda written: -sum(seen[written].values()))
-    clashes, found = _other_formats(source, kind, usual, others)
-    order, order_clash, order_found = _order(source, usual)
-    clash = " OR ".join([*clashes, *order_clash])
-    guard = full_match(source.cell, usual.cell(kind)) if unreadable or others else None
-    text = _iso_text(source.cell, usual, order, seen[usual], guard=guard)
-    value, naive = (_null(kind), _never(kind)) if order is None else _typed(source.cell, text, seen[usual], kind=kind, timezone=timezone)
-    return TextColumn(value, missing(source.column), naive, f"({clash})" if clash else None), [*found, *order_found]
+    order, order_clash = _order(source, usual)
+    clashes = [clash for clash in (_other_formats(source, kind, usual=usual, others=others), order_clash) if clash]
+    value, naive = _null(kind), _never(kind)
+    if order is not None:
+        guard = full_match(source.cell, usual.cell(kind)) if unreadable or others else None
+        text = _iso_text(source.cell, usual, order=order, seen=seen[usual], guard=guard)
+        value, naive = _typed(source.cell, text, seen[usual], kind=kind, timezone=timezone)
+    either = " OR ".join(clash.predicate for clash in clashes)
+    return TextColumn(value, missing(source.column), naive, f"({either})" if either else None), [clash.finding for clash in clashes]
 
 
 def _null(kind: Kind) -> str:
@@ -116,35 +126,35 @@ def _formats_seen(source: Source, kind: Kind) -> tuple[dict[_Format, dict[str, i
     return seen, unreadable
 
 
-def _other_formats(source: Source, kind: Kind, usual: _Format, others: list[_Format]) -> tuple[list[str], list[Finding]]:
-    """Return the predicate for cells in another format than the usual one, and the finding about them."""
+def _other_formats(source: Source, kind: Kind, *, usual: _Format, others: list[_Format]) -> _Clash | None:
+    """Return the cells in another format than the usual one."""
     if not others:
-        return [], []
-    clash = " OR ".join(full_match(source.cell, other.cell(kind)) for other in others)
+        return None
+    predicate = " OR ".join(full_match(source.cell, other.cell(kind)) for other in others)
     advice = f"Most dates of this column are written {usual.shown}, these {', '.join(other.shown for other in others)}. Write all as yyyy-mm-dd."
-    return [clash], [source.finding("error", "mixed date formats", clash, what_to_do=advice)]
+    return _Clash(predicate, source.finding("error", "mixed date formats", predicate, what_to_do=advice))
 
 
-def _order(source: Source, written: _Format) -> tuple[Order | None, list[str], list[Finding]]:
-    """Return the order of day and month (None: cannot be told), the predicate for cells against it, and the finding about them."""
+def _order(source: Source, written: _Format) -> tuple[Order | None, _Clash | None]:
+    """Return the order of day and month (None: cannot be told), and the cells that are against it."""
     if not written.is_open:
-        return "day first", [], []
+        return "day first", None
     first, second = (f"TRY_CAST(regexp_extract({source.cell}, {sql.literal('^' + written.date)}, {group}) AS INTEGER)" for group in (1, 2))
     against: dict[Order, str] = {"day first": f"({second} > 12 AND {first} <= 12)", "month first": f"({first} > 12 AND {second} <= 12)"}
     predicates = (against["month first"], against["day first"], f"{first} <> {second}")
     days, months, telling = source.row(", ".join(f"count(*) FILTER (WHERE {predicate})" for predicate in predicates), "true")
     if telling and not days and not months:
-        clash = full_match(source.cell, written.date + _TIME)
+        predicate = full_match(source.cell, written.date + _TIME)
         advice = "Nothing tells the day from the month: no number is above 12. Export the dates as yyyy-mm-dd."
-        return None, [clash], [source.finding("error", "mixed date formats", clash, what_to_do=advice)]
+        return None, _Clash(predicate, source.finding("error", "mixed date formats", predicate, what_to_do=advice))
     order: Order = "day first" if days >= months else "month first"
     if not days or not months:
-        return order, [], []
+        return order, None
     advice = f"Most dates of this column are written {order}, these are not. Write all as yyyy-mm-dd."
-    return order, [against[order]], [source.finding("error", "mixed date formats", against[order], what_to_do=advice)]
+    return order, _Clash(against[order], source.finding("error", "mixed date formats", against[order], what_to_do=advice))
 
 
-def _iso_text(cell: str, written: _Format, order: Order | None, seen: Iterable[str], *, guard: str | None) -> str:
+def _iso_text(cell: str, written: _Format, *, order: Order | None, seen: Iterable[str], guard: str | None) -> str:
     """Return the expression for a cell as `yyyy-mm-dd hh:mm:ss+zz`; only what the column's shapes call for is rewritten."""
     shown = "\n".join(seen)
     text = f"CASE WHEN {guard} THEN {cell} END" if guard else cell

@@ -40,7 +40,7 @@ _EXAMPLES: Mapping[Mark, str] = {"point": "1,234.56", "comma": "1.234,56"}
 class Evidence:
     """How many cells of a column can only have a decimal point, only a comma, either (1.234), or are no number.
 
-    `styled` counts the numbers that have to be rewritten before the database takes them for one.
+    `styled` counts those that the database would not read as they stand (1,234.56).
     """
 
     point: int = 0
@@ -111,7 +111,7 @@ def read_number(source: Source, kind: Kind, *, evidence: Evidence, siblings: Mar
 def _value(source: Source, kind: Kind, mark: Mark, *, evidence: Evidence) -> str:
     """Return the typed value; cells are rewritten and compared with the pattern only where the column has a cell that needs it."""
     bare = source.cell
-    if evidence.styled:
+    if evidence.styled or mark == "comma":
         decimal, dropped = (".", ",") if mark == "point" else (",", ".")
         bare = f"translate({bare}, {sql.literal(decimal + _MINUS + dropped + ''.join(_GROUPERS))}, '.-')"
     if evidence.unreadable or evidence.is_split:

@@ -9,6 +9,7 @@ import duckdb
 from cs_analysis.data import sql
 from cs_analysis.data.contract import Kind
 from cs_analysis.data.findings import Finding
+from cs_analysis.data.local_days import time_zone
 from cs_analysis.data.text_cells import Source, TextColumn, full_match, missing, trimmed
 from cs_analysis.data.text_instants import read_instant
 from cs_analysis.data.text_numbers import number_evidence, plain_number, read_number, shared_mark
@@ -47,7 +48,14 @@ def read_text_columns(
     dict of str to TextColumn, list of Finding
         Rules `locale decimals` (error: both a decimal point and a decimal comma; warning: it cannot be told which) and
         `mixed date formats` (error).
+
+    Raises
+    ------
+    ParameterError
+        `timezone` is no IANA name.
     """
+    if timezone is not None:
+        time_zone(timezone)
     sources = {column: Source(con, relation, table, column) for column in kinds}
     evidence = {column: number_evidence(sources[column], kind) for column, kind in kinds.items() if kind in _NUMERIC}
     columns: dict[str, TextColumn] = {}
