@@ -43,10 +43,10 @@ notebooks: setup  ## run the notebooks again and store their outputs in them
 	@$(RUN) tools/make_notebooks.py
 
 bench: setup  ## measure speed and memory
-	@for script in benchmarks/bench_*.py; do $(RUN) "$$script" || exit 1; done
+	@for script in $(wildcard benchmarks/bench_*.py); do $(RUN) "$$script" || exit 1; done
 
 coverage: setup  ## measure whether the intervals cover what they promise
-	@for study in benchmarks/coverage/*.py; do $(RUN) "$$study" || exit 1; done
+	@for study in $(wildcard benchmarks/coverage/*.py); do $(RUN) "$$study" || exit 1; done
 
 setup:  ## make .venv from requirements.lock; does nothing when it is current
 	$(if $(COMPLAINT),$(error $(COMPLAINT)))
