@@ -16,6 +16,7 @@ _PUBLIC = {
     "data.reading": ("read_dataset", "check_dataset"),
     "data.writing": ("write_dataset",),
     "data.simulator": ("Truth", "simulate_company"),
+    "data.surveys": ("Scale", "register_scale"),
     "stats.durations": ("durations",),
     "stats.survival": ("survival_curve",),
     "stats.resampling": ("bootstrap",),

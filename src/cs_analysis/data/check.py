@@ -14,6 +14,7 @@ from cs_analysis.data.engine import Engine
 from cs_analysis.data.findings import Finding
 from cs_analysis.data.masking import known_rows, known_values
 from cs_analysis.data.rules import Rule, rules_of
+from cs_analysis.data.surveys import Scale
 from cs_analysis.data.typed import Typed
 
 _REFERRED_TO = ("accounts", "users", "tickets")
@@ -32,7 +33,7 @@ class Inspection:
     remaining: dict[str, str] = field(default_factory=dict)
 
 
-def inspect(engine: Engine, tables: Mapping[str, Typed], *, as_of: pd.Timestamp, remove: bool) -> Inspection:
+def inspect(engine: Engine, tables: Mapping[str, Typed], *, as_of: pd.Timestamp, scales: Mapping[str, Scale], remove: bool) -> Inspection:
     """Return every broken row rule of every table as known at `as_of`; with `remove`, broken rows are set aside.
 
     Tables that others refer to come first, so that a row whose account was set aside is set aside too.
@@ -40,13 +41,13 @@ def inspect(engine: Engine, tables: Mapping[str, Typed], *, as_of: pd.Timestamp,
     result = Inspection(remaining={name: typed.relation for name, typed in tables.items()})
     for name in sorted(tables, key=lambda table: (table not in _REFERRED_TO, tables[table].table.name)):
         typed = tables[name]
-        known = known_view(engine, typed.table, typed.relation, as_of)
-        rules = rules_of(typed, known, result.remaining)
+        known = known_view(engine, typed.table, relation=typed.relation, as_of=as_of)
+        rules = rules_of(typed, known, result.remaining, scales=scales)
         broken = {rule: rows for rule, rows in zip(rules, _count(engine, known, rules), strict=True) if rows}
-        result.findings += [_finding(engine, typed, known, rule) for rule in broken]
+        result.findings += [_finding(engine, typed, rule, known=known) for rule in broken]
         errors = [rule for rule in broken if rule.severity == "error"]
         if remove and errors:
-            result.rejected[name], result.remaining[name] = _set_aside(engine, typed, known, errors)
+            result.rejected[name], result.remaining[name] = _set_aside(engine, typed, errors, known=known)
     return result
 
 
@@ -61,7 +62,7 @@ def missing_findings(tables: Mapping[str, Typed], seen: Iterable[str]) -> list[F
     return found
 
 
-def known_view(engine: Engine, table: Table, relation: str, as_of: pd.Timestamp) -> str:
+def known_view(engine: Engine, table: Table, *, relation: str, as_of: pd.Timestamp) -> str:
     """Return a view of what was known at `as_of`; rows whose date could not be read are in it, to be reported."""
     view = engine.unique(f"known_{table.name}")
     dated = f"({known_rows(table, as_of)} OR {sql.name(table.dated_by)} IS NULL)"
@@ -73,27 +74,27 @@ def _count(engine: Engine, known: str, rules: list[Rule]) -> list[int]:
     """Return how many rows break each rule: the predicates in one pass, the queries one by one."""
     counted = ["count(*)", *(f"count(*) FILTER (WHERE {rule.where})" for rule in rules if rule.where)]
     in_one_pass = iter(engine.rows(f"SELECT {', '.join(counted)} FROM {sql.name(known)}")[0][1:])
-    return [next(in_one_pass) if rule.where else engine.rows(f"SELECT count(*) FROM ({rule.offenders})")[0][0] for rule in rules]
+    return [next(in_one_pass) if rule.where else engine.rows(f"SELECT count(*) {rule.offenders}")[0][0] for rule in rules]
 
 
 def _offenders(known: str, rule: Rule) -> str:
-    return rule.offenders or f"SELECT _row FROM {sql.name(known)} WHERE {rule.where}"
+    return rule.offenders or f"FROM {sql.name(known)} WHERE {rule.where}"
 
 
-def _finding(engine: Engine, typed: Typed, known: str, rule: Rule) -> Finding:
-    rows, first = engine.rows(f"SELECT count(*), min(_row) FROM ({_offenders(known, rule)})")[0]
+def _finding(engine: Engine, typed: Typed, rule: Rule, *, known: str) -> Finding:
+    rows, first = engine.rows(f"SELECT count(*), min(_row) {_offenders(known, rule)}")[0]
     shown = f"CAST({sql.name(rule.column)} AS VARCHAR)" if rule.column in typed.raw.types else "NULL"
     cells = engine.rows(f"SELECT {shown} FROM {sql.name(typed.raw.relation)} WHERE _row = {first}")
     example = cells[0][0] if cells and cells[0][0] is not None else ""
     return Finding(rule.severity, typed.table.name, rule.column, rule.rule, rows, first, example, rule.what_to_do)
 
 
-def _set_aside(engine: Engine, typed: Typed, known: str, errors: Iterable[Rule]) -> tuple[str, str]:
+def _set_aside(engine: Engine, typed: Typed, errors: Iterable[Rule], *, known: str) -> tuple[str, str]:
     """Return the relation of the rows that break a rule, with each reason, and the relation of the others."""
     rejected, remaining = engine.unique("rejected"), engine.unique(f"remaining_{typed.table.name}")
     parts = (
         f'SELECT _row, {sql.literal(rule.rule)} AS rule, {sql.literal(rule.column)} AS "column", {sql.literal(rule.what_to_do)} AS what_to_do '
-        f"FROM ({_offenders(known, rule)})"
+        f"{_offenders(known, rule)}"
         for rule in errors
     )
     engine.execute(f"CREATE TABLE {sql.name(rejected)} AS {' UNION ALL '.join(parts)}")

@@ -27,7 +27,7 @@ def feed_findings(engine: Engine, table: str, known: str, *, as_of: pd.Timestamp
         return []
     silences = np.diff(days).astype("timedelta64[D]").astype(float)
     end = as_of.tz_convert("UTC").tz_localize(None).normalize()
-    return _gap(table, days, silences) + _early_end(table, days[-1], silences, end)
+    return _gap(table, days, silences) + _early_end(table, silences, last=days[-1], end=end)
 
 
 def _gap(table: str, days: pd.DatetimeIndex, silences: np.ndarray) -> list[Finding]:
@@ -37,18 +37,22 @@ def _gap(table: str, days: pd.DatetimeIndex, silences: np.ndarray) -> list[Findi
     if silences[longest] <= _suspicious(np.delete(silences, longest)):
         return []
     example = f"nothing between {days[longest]:%Y-%m-%d} and {days[longest + 1]:%Y-%m-%d}"
-    return [_warning(table, "gap in the feed", example, "Load the missing days; until then they read as inactivity.")]
+    return [_warning(table, "gap in the feed", example=example, what_to_do="Load the missing days; until then they read as inactivity.")]
 
 
-def _early_end(table: str, last: pd.Timestamp, silences: np.ndarray, end: pd.Timestamp) -> list[Finding]:
+def _early_end(table: str, silences: np.ndarray, *, last: pd.Timestamp, end: pd.Timestamp) -> list[Finding]:
     if (end - last).days <= _suspicious(silences):
         return []
-    return [_warning(table, "feed ends before as_of", f"last row on {last:%Y-%m-%d}", "Load the missing days, or set as_of to the end of the feed.")]
+    return [
+        _warning(
+            table, "feed ends before as_of", example=f"last row on {last:%Y-%m-%d}", what_to_do="Load the missing days, or set as_of to the end of the feed."
+        )
+    ]
 
 
 def _suspicious(usual: np.ndarray) -> float:
     return max(_SHORTEST, _TIMES_USUAL * float(np.quantile(usual, 0.9))) if len(usual) else _SHORTEST
 
 
-def _warning(table: str, rule: str, example: str, what_to_do: str) -> Finding:
+def _warning(table: str, rule: str, *, example: str, what_to_do: str) -> Finding:
     return Finding("warning", table, TABLES[table].dated_by, rule, 0, 0, example, what_to_do)

@@ -20,6 +20,7 @@ from cs_analysis.data.findings import Finding, findings_table
 from cs_analysis.data.money import reporting_currency
 from cs_analysis.data.quarantine import write_quarantine
 from cs_analysis.data.sources import open_source
+from cs_analysis.data.surveys import SCALES, Scale
 from cs_analysis.data.typed import Typed, typed_table
 from cs_analysis.errors import ContractError, ParameterError
 
@@ -30,7 +31,20 @@ _LISTED = 25
 
 
 @dataclass(frozen=True)
+class _Frame:
+    """How a source is to be looked at."""
+
+    as_of: Moment
+    timezone: str | None
+    currency: str | None
+    calendar: Calendar | None
+    scales: Mapping[str, Scale]
+
+
+@dataclass(frozen=True)
 class _Loaded:
+    """What came of it."""
+
     engine: Engine
     as_of: pd.Timestamp
     calendar: Calendar
@@ -48,6 +62,7 @@ def read_dataset(
     timezone: str | None = None,
     currency: str | None = None,
     calendar: Calendar | None = None,
+    scales: Mapping[str, Scale] = SCALES,
     on_error: OnError = "raise",
     quarantine: str | Path | None = None,
 ) -> Dataset:
@@ -67,6 +82,8 @@ def read_dataset(
         Reporting currency; by default the only one used, or the one that `rates` leaves at 1.
     calendar : Calendar, optional
         Time zone, weeks, fiscal year, business hours; default: `timezone` or UTC, weeks from Monday.
+    scales : mapping
+        Registry of answer scales, with your own added by `register_scale`.
     on_error : {"raise", "quarantine"}
         What to do with rows that break the contract: stop, or set them aside with their reasons and go on.
     quarantine : path, optional
@@ -92,7 +109,8 @@ def read_dataset(
     """
     if on_error not in get_args(OnError):
         raise ParameterError(f"on_error must be 'raise' or 'quarantine', not {on_error!r}.")
-    loaded = _load(source, as_of=as_of, timezone=timezone, currency=currency, calendar=calendar, remove=on_error == "quarantine")
+    frame = _Frame(as_of, timezone, currency, calendar, scales)
+    loaded = _load(source, frame, remove=on_error == "quarantine")
     stopping = [f for f in loaded.findings if f.severity == "error" and (on_error == "raise" or f.rule in _BEYOND_REPAIR)]
     if stopping:
         raise ContractError(_message(stopping), findings_table(loaded.findings))
@@ -110,6 +128,7 @@ def check_dataset(
     timezone: str | None = None,
     currency: str | None = None,
     calendar: Calendar | None = None,
+    scales: Mapping[str, Scale] = SCALES,
 ) -> pd.DataFrame:
     """Return every problem of a source at once, errors first; empty if there is none.
 
@@ -134,24 +153,24 @@ def check_dataset(
     >>> check_dataset({"accounts": accounts}, as_of="2026-01-31")[["rule", "rows", "first_row", "example"]].to_dict("records")
     [{'rule': 'duplicate key', 'rows': 1, 'first_row': 2, 'example': 'a'}]
     """
-    return findings_table(_load(source, as_of=as_of, timezone=timezone, currency=currency, calendar=calendar, remove=False).findings)
+    return findings_table(_load(source, _Frame(as_of, timezone, currency, calendar, scales), remove=False).findings)
 
 
-def _load(source: object, *, as_of: Moment, timezone: str | None, currency: str | None, calendar: Calendar | None, remove: bool) -> _Loaded:
-    _check_arguments(timezone, currency)
-    calendar = calendar or Calendar(timezone=timezone or "UTC")
-    moment = calendar.end_of(as_of)
+def _load(source: object, frame: _Frame, *, remove: bool) -> _Loaded:
+    _check_arguments(frame.timezone, frame.currency)
+    calendar = frame.calendar or Calendar(timezone=frame.timezone or "UTC")
+    moment = calendar.end_of(frame.as_of)
     engine = Engine()
     raws, found = open_source(engine, source)
     seen = [finding.table for finding in found]
     tables: dict[str, Typed] = {}
     for name, raw in raws.items():
-        tables[name], problems = typed_table(engine, raw, timezone=timezone)
+        tables[name], problems = typed_table(engine, raw, timezone=frame.timezone)
         found += problems
     found += missing_findings(tables, seen)
-    inspection = inspect(engine, tables, as_of=moment, remove=remove)
-    known = {name: known_view(engine, tables[name].table, relation, moment) for name, relation in inspection.remaining.items()}
-    used, unconvertible = reporting_currency(engine, known, requested=currency, as_of=moment)
+    inspection = inspect(engine, tables, as_of=moment, scales=frame.scales, remove=remove)
+    known = {name: known_view(engine, tables[name].table, relation=relation, as_of=moment) for name, relation in inspection.remaining.items()}
+    used, unconvertible = reporting_currency(engine, known, requested=frame.currency, as_of=moment)
     silent = [finding for name in FEEDS if name in known for finding in feed_findings(engine, name, known[name], as_of=moment)]
     findings = (*found, *inspection.findings, *unconvertible, *silent)
     return _Loaded(engine, moment, calendar, used, tables, inspection.remaining, inspection.rejected, findings)

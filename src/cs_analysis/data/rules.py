@@ -1,7 +1,7 @@
 """The rules of the contract, as SQL over a table as it was known at `as_of`.
 
 A `Rule` names the rows that break it either by a predicate (`where`; all predicates of a table are counted in one pass)
-or by a query of its own (`offenders`).
+or by a FROM clause of its own (`offenders`) that yields their `_row`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from cs_analysis.data import sql
 from cs_analysis.data.contract import TABLES, Column, Table
 from cs_analysis.data.findings import Severity
-from cs_analysis.data.surveys import DEFAULT_SCALES, SCALES, Scale
+from cs_analysis.data.surveys import DEFAULT_SCALES, Scale
 from cs_analysis.data.typed import Typed
 
 _EXPECTED = {
@@ -39,17 +39,22 @@ class Rule:
     severity: Severity = "error"
 
 
-def rules_of(typed: Typed, known: str, targets: Mapping[str, str], scales: Mapping[str, Scale] = SCALES) -> list[Rule]:
+def rules_of(typed: Typed, known: str, targets: Mapping[str, str], *, scales: Mapping[str, Scale]) -> list[Rule]:
     """Return every rule that applies to a table.
 
-    `known` is the relation to look at, `targets` the relation of each table that a reference may name.
+    `known` is the relation to look at, `targets` the relation of each table that a reference may name, `scales` the registry
+    of answer scales.
     """
     table, columns = typed.table, [column for column in typed.table.columns if column.name in typed.present]
     rules = [rule for column in columns for rule in _cell_rules(typed, column)]
     rules += [_span(start, end) for start, end in table.spans if {start, end} <= set(typed.present)]
     if table.key and set(table.key) <= set(typed.present):
         rules.append(_duplicate_key(table, known))
-    rules += [_reference(known, column, targets[other], other) for column, other in table.references.items() if other in targets and column in typed.present]
+    rules += [
+        _reference(column, other, known=known, target=targets[other])
+        for column, other in table.references.items()
+        if other in targets and column in typed.present
+    ]
     if "accounts" in targets and table.name not in _BEFORE_ACCOUNT_IS_NORMAL:
         rules.append(_before_account(table, known, targets["accounts"]))
     return rules + _special(table.name, known, scales)
@@ -58,7 +63,7 @@ def rules_of(typed: Typed, known: str, targets: Mapping[str, str], scales: Mappi
 def _cell_rules(typed: Typed, column: Column) -> list[Rule]:
     cell, bad, naive = (sql.name(f"{prefix}{column.name}") for prefix in ("", "bad:", "naive:"))
     rules: list[Rule] = []
-    unread = [flag for flag in (f"bad:{column.name}", f"naive:{column.name}") if flag in typed.flags]
+    unread = [flag for prefix in ("bad", "naive", "clash") if (flag := f"{prefix}:{column.name}") in typed.flags]
     empty = " AND ".join([f"{cell} IS NULL", *(f"NOT {sql.name(flag)}" for flag in unread)])
     if column.name in typed.table.key or (column.required and column.name in typed.table.references):
         rules.append(Rule("empty key", column.name, f"Every row needs its {column.name}; fill it in or drop the row.", empty))
@@ -69,6 +74,9 @@ def _cell_rules(typed: Typed, column: Column) -> list[Rule]:
     if f"naive:{column.name}" in typed.flags:
         advice = "Say which zone the clock shows: timezone='Europe/Berlin' (or --timezone), or write the offset, as in 2026-10-31T09:30:00+01:00."
         rules.append(Rule("instant without time zone", column.name, advice, naive))
+    if column.name in typed.clashes:
+        clash = typed.clashes[column.name]
+        rules.append(Rule(clash.rule, column.name, clash.what_to_do, sql.name(f"clash:{column.name}")))
     return rules
 
 
@@ -86,22 +94,22 @@ def _span(start: str, end: str) -> Rule:
 def _duplicate_key(table: Table, known: str) -> Rule:
     keys = ", ".join(sql.name(column) for column in table.key)
     complete = " AND ".join(f"{sql.name(column)} IS NOT NULL" for column in table.key)
-    offenders = f"SELECT _row FROM {sql.name(known)} WHERE {complete} QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _row) > 1"
+    repeated = f"SELECT _row FROM {sql.name(known)} WHERE {complete} QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _row) > 1"
     named = " + ".join(table.key)
-    return Rule("duplicate key", table.key[0], f"{named} must be unique; keep one row of each (the first is kept in quarantine mode).", offenders=offenders)
+    return Rule(
+        "duplicate key", table.key[0], f"{named} must be unique; keep one row of each (the first is kept in quarantine mode).", offenders=f"FROM ({repeated})"
+    )
 
 
-def _reference(known: str, column: str, target: str, other: str) -> Rule:
-    key = sql.name(TABLES[other].key[0])
-    test = f"NOT EXISTS (SELECT 1 FROM {sql.name(target)} t WHERE t.{key} = k.{sql.name(column)})"
-    offenders = f"SELECT k._row FROM {sql.name(known)} k WHERE k.{sql.name(column)} IS NOT NULL AND {test}"
+def _reference(column: str, other: str, *, known: str, target: str) -> Rule:
+    key, cell = sql.name(TABLES[other].key[0]), sql.name(column)
+    offenders = f"FROM {sql.name(known)} k ANTI JOIN {sql.name(target)} t ON t.{key} = k.{cell} WHERE k.{cell} IS NOT NULL"
     return Rule("unknown reference", column, f"Every {column} must be in the table '{other}'; add the row there or drop it here.", offenders=offenders)
 
 
 def _before_account(table: Table, known: str, accounts: str) -> Rule:
     dated = sql.name(table.dated_by)
-    joined = f"{sql.name(known)} k JOIN {sql.name(accounts)} a USING (account_id)"
-    offenders = f"SELECT k._row FROM {joined} WHERE k.{dated} < a.started_at"
+    offenders = f"FROM {sql.name(known)} k SEMI JOIN {sql.name(accounts)} a ON a.account_id = k.account_id AND k.{dated} < a.started_at"
     advice = f"{table.dated_by} lies before accounts.started_at; check the sign-up date, or the account_id of these rows."
     return Rule("event before its account", table.dated_by, advice, offenders=offenders, severity="warning")
 
@@ -122,16 +130,16 @@ def _overlap(known: str) -> Rule:
     advice = (
         "A phase must end before the next one of the same subscription_id starts; end the earlier phase there, or give parallel contracts ids of their own."
     )
-    offenders = f"SELECT _row FROM ({phases}) WHERE started_at < previous_end"
+    offenders = f"FROM ({phases}) WHERE started_at < previous_end"
     return Rule("overlapping phases of one subscription", "started_at", advice, offenders=offenders)
 
 
 def _score_rules(scales: Mapping[str, Scale]) -> list[Rule]:
     usual = " ".join(f"WHEN {sql.literal(survey)} THEN {sql.literal(scale)}" for survey, scale in DEFAULT_SCALES.items())
-    scale = f"coalesce(scale, CASE survey {usual} END)"
-    limits = " ".join(f"WHEN {sql.literal(s.name)} THEN score < {s.low} OR score > {s.high} OR score <> round(score)" for s in scales.values())
+    scale = f"coalesce(scale, CASE survey {usual} ELSE survey END)"
+    limits = " ".join(f"WHEN {sql.literal(s.name)} THEN score NOT IN ({', '.join(map(str, s.scores))})" for s in scales.values())
     known = ", ".join(sql.literal(name) for name in scales)
-    outside = "Scores must be whole numbers on the survey's scale; name another scale in the column 'scale' if another was used."
+    outside = "Every score must be on the survey's scale; name the scale in the column 'scale' if another was used."
     unknown = f"The scale must be one of {', '.join(scales)}, or empty for the survey's usual one."
     return [
         Rule("score outside its scale", "score", outside, f"coalesce(CASE {scale} {limits} END, false)"),

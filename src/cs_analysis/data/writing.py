@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from cs_analysis.data import sql
 from cs_analysis.data.contract import TABLES
 from cs_analysis.data.dataset import Dataset, engine_of
-from cs_analysis.data.engine import Engine, select_list
+from cs_analysis.data.engine import select_list
 from cs_analysis.errors import ParameterError
 
 Format = Literal["parquet", "csv"]
@@ -51,15 +51,15 @@ def write_dataset(ds: Dataset, folder: str | Path, *, format: Format = "parquet"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
     for name in ds.tables:
-        _write_table(engine_of(ds), ds, name, building / f"{name}.{format}")
+        _write_table(ds, name, building / f"{name}.{format}")
     if folder.exists():
         folder.rmdir()
     building.rename(folder)
     return folder
 
 
-def _write_table(engine: Engine, ds: Dataset, name: str, path: Path) -> None:
-    handle = ds.tables[name]
+def _write_table(ds: Dataset, name: str, path: Path) -> None:
+    engine, handle = engine_of(ds), ds.tables[name]
     types = engine.describe(handle._view)
     as_csv = path.suffix == ".csv"
     shown = {column: _cell(column, types[column], as_csv=as_csv) for column in handle.columns}

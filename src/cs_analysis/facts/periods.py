@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset, cutoff
 
 
-def periods(ds: Dataset, first: pd.Timestamp, *, period: str, unfinished: bool) -> pd.DataFrame:
+def periods(ds: Dataset, first: pd.Timestamp, *, period: Period, unfinished: bool) -> pd.DataFrame:
     """Return the calendar periods from the one that holds `first` up to `as_of`, oldest first.
 
     Parameters
@@ -27,13 +28,12 @@ def periods(ds: Dataset, first: pd.Timestamp, *, period: str, unfinished: bool) 
         `period` (first local day), `starts_at`, `ends_at` (UTC, half open) and `finished`.
     """
     end = cutoff(ds)
-    edges = ds.calendar.period_bounds(first.tz_localize("UTC"), end.tz_localize("UTC"), period)
-    starts, ends = edges[:-1], edges[1:]
-    table = pd.DataFrame({"period": starts.tz_convert(ds.calendar.timezone).tz_localize(None).normalize(), "starts_at": _utc(starts), "ends_at": _utc(ends)})
-    table["finished"] = table["ends_at"] <= end
-    table["ends_at"] = table["ends_at"].clip(upper=end)
+    bounds = ds.calendar.period_bounds(first.tz_localize("UTC"), end.tz_localize("UTC"), period)
+    first_days = bounds["start_at"].dt.tz_convert(ds.calendar.timezone).dt.tz_localize(None).dt.normalize()
+    table = pd.DataFrame({"period": first_days, "starts_at": _naive(bounds["start_at"]), "ends_at": _naive(bounds["end_at"])})
+    table = table.assign(finished=table["ends_at"] <= end, ends_at=table["ends_at"].clip(upper=end))
     return table if unfinished else table[table["finished"]].reset_index(drop=True)
 
 
-def _utc(instants: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    return instants.tz_convert("UTC").tz_localize(None)
+def _naive(instants: pd.Series) -> pd.Series:
+    return instants.dt.tz_localize(None)

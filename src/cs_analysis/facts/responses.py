@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import ibis.expr.types as ir
 import pandas as pd
 
+from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset, engine_of, relation
 from cs_analysis.facts.groups import By, by_columns, with_groups
 from cs_analysis.facts.periods import periods
@@ -18,7 +19,7 @@ def answers(ds: Dataset, survey: str) -> ir.Table:
     return responses.filter(responses.survey == survey, responses.answered_at.notnull(), responses.score.notnull())
 
 
-def answers_by_account(ds: Dataset, survey: str, *, classes: Mapping[str, tuple[int, int]], period: str | None, by: By) -> pd.DataFrame:
+def answers_by_account(ds: Dataset, survey: str, *, classes: Mapping[str, tuple[int, int]], period: Period | None, by: By) -> pd.DataFrame:
     """Return one row a group, period and account: the number of answers in each class of scores (low to high, both included)."""
     rows = with_groups(ds, answers(ds, survey), by, table="responses")
     keys = by_columns(by)

@@ -6,6 +6,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset, cutoff, engine_of, relation
 from cs_analysis.facts.groups import By, by_columns, with_groups
 from cs_analysis.facts.periods import periods
@@ -35,7 +36,7 @@ def customer_spells(ds: Dataset, *, by: By = None, policy: RevenuePolicy = DEFAU
     return engine_of(ds).stage(known.mutate(ended_at=known.end_at.nullif(_NEVER)).drop("end_at"))
 
 
-def customers_by_period(ds: Dataset, *, period: str, by: By = None, policy: RevenuePolicy = DEFAULT_POLICY) -> pd.DataFrame:
+def customers_by_period(ds: Dataset, *, period: Period, by: By = None, policy: RevenuePolicy = DEFAULT_POLICY) -> pd.DataFrame:
     """Return for each finished calendar period with customers: the columns of `by`, `period`, `customers`, `lost`, `joined_and_left`.
 
     `customers` are those at the period's start, `lost` those of them that are none at its end; accounts that joined inside
@@ -77,11 +78,12 @@ def account_months(ds: Dataset, *, by: By = None, policy: RevenuePolicy = DEFAUL
     return phases.group_by("account_id", *by_columns(by), "period", "finished").agg(closing=phases.amount.sum())
 
 
-def _periods_since_first(ds: Dataset, rows: ir.Table, *, period: str, unfinished: bool) -> pd.DataFrame:
+def _periods_since_first(ds: Dataset, rows: ir.Table, *, period: Period, unfinished: bool) -> pd.DataFrame:
     """Return the periods from the earliest `started_at` of `rows` up to `as_of`; none if there are no rows."""
     first = engine_of(ds).run(rows.agg(first=rows.started_at.min()).order_by("first"))["first"].iloc[0]
-    table = periods(ds, cutoff(ds) if pd.isna(first) else first, period=period, unfinished=unfinished)
-    return table.iloc[:0] if pd.isna(first) else table
+    nobody = pd.isna(first)
+    table = periods(ds, cutoff(ds) - pd.Timedelta(1, "us") if nobody else first, period=period, unfinished=unfinished)
+    return table.iloc[:0] if nobody else table
 
 
 def _paying(ds: Dataset, policy: RevenuePolicy) -> ir.Table:

@@ -70,12 +70,13 @@ def adoption_rate(
     window = None if within is None else parse_window(within)
     events = named_events(ds, event)
     uses = uses_by_account(ds, events, within=window)
-    counted = _counts(ds, events, uses.filter(uses.uses >= minimum_uses), eligible_accounts(ds, by=by, window=window), by_columns(by))
+    eligible = eligible_accounts(ds, by=by, window=window)
+    counted = _counts(ds, events, adopters=uses.filter(uses.uses >= minimum_uses), eligible=eligible, by=by_columns(by))
     rate = wilson(counted["adopters"], counted["eligible"], conf_level=conf_level)
     return estimates(counted[[*by_columns(by), "event"]], metric="adoption_rate", unit="share", **rate._asdict(), n=counted["eligible"])
 
 
-def _counts(ds: Dataset, events: ir.Table, adopters: ir.Table, eligible: ir.Table, by: list[str]) -> pd.DataFrame:
+def _counts(ds: Dataset, events: ir.Table, *, adopters: ir.Table, eligible: ir.Table, by: list[str]) -> pd.DataFrame:
     """Return eligible accounts and adopters for every group and event, with 0 where a group has no adopter."""
     engine = engine_of(ds)
     names = engine.run(events.select("event").distinct().order_by("event"))

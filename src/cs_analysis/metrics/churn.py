@@ -9,6 +9,7 @@ from datetime import date
 
 import pandas as pd
 
+from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset, engine_of
 from cs_analysis.facts.groups import By, by_columns
 from cs_analysis.facts.policy import DEFAULT_POLICY, RevenuePolicy
@@ -19,7 +20,7 @@ from cs_analysis.stats.intervals import wilson
 from cs_analysis.stats.survival import survival_curve
 
 
-def logo_churn_rate(ds: Dataset, *, period: str = "month", by: By = None, conf_level: float = 0.95, policy: RevenuePolicy = DEFAULT_POLICY) -> pd.DataFrame:
+def logo_churn_rate(ds: Dataset, *, period: Period = "month", by: By = None, conf_level: float = 0.95, policy: RevenuePolicy = DEFAULT_POLICY) -> pd.DataFrame:
     """Share of the customers at a period's start that are none at its end, for each finished period.
 
     Rate = lost / customers at the start. An account that joins and leaves inside the period is in neither number and is
@@ -132,7 +133,7 @@ def customer_durations(
     first = engine_of(ds).run(spells.filter(spells.spell == 1).order_by("account_id"))
     starts = first.rename(columns={"started_at": "start_at"})[["account_id", "start_at"]]
     if observed_from is not None:
-        since = ds.calendar.start_of(observed_from).tz_convert("UTC").tz_localize(None)
+        since = ds.calendar.period_start(observed_from, "day").tz_localize(None)
         starts = starts.assign(enter_at=starts["start_at"].clip(lower=since))[~(first["ended_at"] <= since)]
     ends = first.rename(columns={"ended_at": "end_at", "end_reason": "ended_by"})[["account_id", "end_at", "ended_by"]]
     waiting = durations(starts, ends, as_of=ds.as_of)

@@ -59,20 +59,22 @@ def active_users(ds: Dataset, *, events: str | Sequence[str] | None = None, by: 
         raise ParameterError(f"actor must be 'user' or 'account', not {actor!r}.")
     keys = by_columns(by)
     days = active_days(ds, named_events(ds, events), unit=f"{actor}_id", by=by)
-    counts = [_rolling(ds, days, window, keys) for window in WINDOWS]
+    following = days.day.lead().over(ibis.window(group_by=[*keys, "unit"], order_by="day"))
+    stays = engine_of(ds).stage(days.select(*keys, "day", following=following))
+    counts = [_rolling(ds, stays, window, by=keys) for window in WINDOWS]
     return stack(
         [estimates(table[[*keys, "period", "window"]], metric="active_users", unit="count", estimate=table["active"], n=table["active"]) for table in counts]
     )
 
 
-def _rolling(ds: Dataset, days: ir.Table, window: int, by: list[str]) -> pd.DataFrame:
+def _rolling(ds: Dataset, stays: ir.Table, window: int, *, by: list[str]) -> pd.DataFrame:
     """Return for each group and day how many units were active in the `window` days that end with it.
 
     No day is exploded: a unit active on day d, and next on day e, is counted from d until min(e, d + window) - 1. That is +1
     at d and -1 where it ends; the running sum of both is the count.
     """
-    following = days.day.lead().over(ibis.window(group_by=[*by, "unit"], order_by="day"))
-    spans = days.mutate(ends=ibis.least(following.fill_null(_plus(days.day, window)), _plus(days.day, window)))
+    longest = _plus(stays.day, window)
+    spans = stays.mutate(ends=ibis.least(stays.following.fill_null(longest), longest))
     entries = spans.group_by(*by, day=spans.day).agg(change=spans.count())
     exits = spans.group_by(*by, day=spans.ends).agg(change=-spans.count())
     changes = engine_of(ds).run(entries.union(exits).order_by([*by, "day"]))

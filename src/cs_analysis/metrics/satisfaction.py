@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset
 from cs_analysis.errors import MissingColumnsError, ParameterError
 from cs_analysis.facts.groups import MISSING_GROUP, By, by_columns
@@ -17,7 +18,7 @@ from cs_analysis.stats.estimates import estimates
 _CLASSES = {"detractors": (0, 6), "passives": (7, 8), "promoters": (9, 10)}
 
 
-def nps(source: Dataset | Any, *, period: str | None = None, by: By = None, conf_level: float = 0.95) -> pd.DataFrame:
+def nps(source: Dataset | Any, *, period: Period | None = None, by: By = None, conf_level: float = 0.95) -> pd.DataFrame:
     """Net promoter score in points: share of scores 9-10 minus share of scores 0-6, times 100.
 
     One vote an answer. Requests without an answer are in neither number: see the response rate before trusting the score.
