@@ -178,14 +178,14 @@ def _replaced(text: str, pattern: str, replacement: str) -> str:
 
 def _typed(cell: str, text: str, seen: Iterable[str], *, kind: Kind, timezone: str | None) -> tuple[str, str | None]:
     """Return the value, and the predicate for instants whose time zone nobody states."""
-    shown = list(seen)
-    local = _local(text, any(re.search(_HALF_DAY + "$", shape) for shape in shown))
     if kind == "month":
-        return f"CAST(date_trunc('month', {local}) AS DATE)", None
+        return f"CAST(date_trunc('month', TRY_CAST(regexp_extract({text}, '^[-0-9]+') AS DATE)) AS DATE)", None
+    shown = list(seen)
     zoned = [re.search(_STATES_ZONE, shape) is not None for shape in shown]
     absolute = f"timezone('UTC', TRY_CAST({text} AS TIMESTAMPTZ))"
     if all(zoned):
         return absolute, "false"
+    local = _local(text, half_days=any(re.search(_HALF_DAY + "$", shape) for shape in shown))
     stated = f"regexp_matches({cell}, {sql.literal(_STATES_ZONE)})" if any(zoned) else "false"
     if timezone is None:
         return f"CASE WHEN {stated} THEN {absolute} END", f"(NOT {stated} AND {local} IS NOT NULL)"
@@ -193,8 +193,8 @@ def _typed(cell: str, text: str, seen: Iterable[str], *, kind: Kind, timezone: s
     return (f"CASE WHEN {stated} THEN {absolute} ELSE {placed} END" if any(zoned) else placed), "false"
 
 
-def _local(text: str, half_days: bool) -> str:
-    """Return the time on the wall; the database's cast leaves a stated zone out of account."""
+def _local(text: str, *, half_days: bool) -> str:
+    """Return the time on the wall of a cell that states no zone (versions of the database differ on one that does)."""
     plain = f"TRY_CAST({text} AS TIMESTAMP)"
     if not half_days:
         return plain
