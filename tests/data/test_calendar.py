@@ -218,6 +218,13 @@ class TestBusinessTime:
         night = Calendar(timezone="Europe/Berlin", business_hours=("01:00", "02:30"), business_days=WEEKDAYS)
         assert float(night.business_time(utc("2026-10-24 12:00"), utc("2026-10-25 12:00"), unit="hours")) == 2.5
 
+    def test_a_midnight_that_comes_twice_ends_the_day_the_first_time(self):
+        # Havana, 31 October 2026 (04:00 UTC) to 1 November, whose first hour comes twice: 24 hours, then 25.
+        calendar = Calendar(timezone="America/Havana", business_hours=("00:00", "24:00"), business_days=WEEKDAYS)
+        sundays_off = Calendar(timezone="America/Havana", business_hours=("00:00", "24:00"), business_days=WEEKDAYS[:6])
+        assert float(calendar.business_time(utc("2026-10-31 04:00"), utc("2026-11-02 05:00"), unit="hours")) == 49.0
+        assert float(sundays_off.business_time(utc("2026-10-31 04:00"), utc("2026-11-02 05:00"), unit="hours")) == 24.0
+
     def test_arrays_scalars_missing_values_and_reversed_ends(self):
         start = pd.Series(pd.to_datetime(["2026-10-28 09:00", "2026-10-28 12:00", None], utc=True))
         result = Calendar().business_time(start, utc("2026-10-28 10:00"), unit="hours")
@@ -235,7 +242,7 @@ class TestBusinessTime:
 
     @settings(max_examples=60, deadline=None)
     @given(
-        zone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Asia/Beirut"]),
+        zone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Asia/Beirut", "America/Havana"]),
         start=st.datetimes(datetime(2026, 3, 1), datetime(2026, 4, 20)) | st.datetimes(datetime(2026, 10, 1), datetime(2026, 11, 10)),
         minutes=st.integers(0, 6 * 24 * 60),
         hours=st.tuples(st.integers(0, 24 * 4), st.integers(0, 24 * 4)).filter(lambda pair: pair[0] < pair[1]),

@@ -61,7 +61,9 @@ def _open_spans(opening: Opening, first: int, last: int) -> tuple[np.ndarray, np
     off = np.array(list(opening.holidays), dtype="datetime64[D]")
     midnights = days[np.isin(weekdays, list(opening.weekdays)) & ~np.isin(days, off)].astype("datetime64[us]")
     opened = wall_instants(midnights + opening.opens * _MINUTE, opening.zone)
-    return opened, wall_instants(midnights + opening.closes * _MINUTE, opening.zone, second=True)
+    # A closing time that comes twice is the second, but a day ends when the next one begins for the first time.
+    ends_day = opening.closes * _MINUTE == _DAY
+    return opened, wall_instants(midnights + opening.closes * _MINUTE, opening.zone, second=not ends_day)
 
 
 def _open_until(instants: np.ndarray, opened: np.ndarray, closed: np.ndarray) -> np.ndarray:
