@@ -149,6 +149,13 @@ class TestLeftTruncationThatEmptiesTheRiskSet:
         assert curve["estimate"].tolist() == [0, 0]
         assert curve["n"].tolist() == [1, 2]
 
+    @pytest.mark.parametrize("options", [{}, {"at_days": 4}])
+    def test_warning_points_at_the_caller(self, options: dict[str, float]) -> None:
+        read = survival_at if options else survival_curve
+        with pytest.warns(UserWarning, match="all units at risk") as caught:
+            read(self.table(), **options)
+        assert [warning.filename for warning in caught] == [__file__]
+
     def test_warning_names_the_group(self) -> None:
         with pytest.warns(UserWarning, match="first in plan 'pro'"):
             survival_curve(self.table(), "plan")

@@ -99,6 +99,15 @@ class RiskTable:
         last = np.searchsorted(self.left.code, np.arange(1, len(self.keys) + 1) << self.bits) - 1
         return np.asarray((self.left.code[last] & ((1 << self.bits) - 1)) / GRID_PER_DAY)
 
+    @cached_property
+    def units(self) -> Integers:
+        """Number of units of each group."""
+        return np.diff(self.left.lower_than(np.arange(len(self.keys) + 1) << self.bits))
+
+    def code_of(self, group: Integers, days: Floats) -> Integers:
+        """Return groups and times as codes; times beyond all follow-up fall on the last possible one."""
+        return (group << self.bits) | np.minimum(steps(days), (1 << self.bits) - 1)
+
     def number_at_risk(self, codes: Integers) -> Integers:
         """Return how many units are at risk just before each group and time."""
         return self.entered.lower_than(codes) - self.left.lower_than(codes)
@@ -153,7 +162,7 @@ def read_rows(durations: pd.DataFrame, by: By) -> Rows:
         raise NotEnoughDataError("the durations table has no row. Check the filters that made it.")
     leave, enter, observed, count = _checked(durations)
     keys, group = grouped(durations, names)
-    return Rows(keys, group, None if enter is None else _steps(enter), _steps(leave), observed, count)
+    return Rows(keys, group, None if enter is None else steps(enter), steps(leave), observed, count)
 
 
 def by_columns(by: By) -> list[str]:
@@ -169,7 +178,8 @@ def grouped(table: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, Intege
     return groups.size().index.to_frame(index=False), groups.ngroup().to_numpy("int64")
 
 
-def _steps(days: Floats) -> Integers:
+def steps(days: Floats) -> Integers:
+    """Return days in whole steps of the grid."""
     return np.rint(days * GRID_PER_DAY).astype("int64")
 
 

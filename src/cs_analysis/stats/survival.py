@@ -10,7 +10,6 @@ import pandas as pd
 from scipy import special
 
 from cs_analysis.errors import ParameterError
-from cs_analysis.stats.durations import GRID_PER_DAY
 from cs_analysis.stats.estimates import check_conf_level, estimates
 from cs_analysis.stats.risk import LONGEST_DAYS, By, Floats, RiskTable, by_columns, read_rows, risk_table
 
@@ -108,7 +107,8 @@ def survival_at(durations: pd.DataFrame, by: By = None, *, at_days: npt.ArrayLik
     risk = risk_table(read_rows(durations, by))
     group, time = (part.ravel() for part in np.meshgrid(np.arange(len(risk.keys)), days, indexing="ij"))
     last, n = _looked_up(risk, group, time)
-    survival, variance = (np.concatenate([values, [start]])[last] for values, start in zip(product_limit(risk), (1.0, 0.0), strict=True))
+    curve, spread = product_limit(risk)
+    survival, variance = np.append(curve, 1.0)[last], np.append(spread, 0.0)[last]
     survival = np.where(time <= risk.follow_up_days[group], survival, np.nan)
     low, high = log_log_limits(survival, variance, conf_level=conf_level)
     keys = risk.keys.take(group).assign(time_days=time)
@@ -134,7 +134,7 @@ def log_log_limits(survival: Floats, variance: Floats, *, conf_level: float) -> 
 
 def _looked_up(risk: RiskTable, group: npt.NDArray[np.int64], days: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return, for given times of groups, the entry of the group's last end until then (or -1) and the number at risk just before."""
-    code = (group << risk.bits) | np.minimum(np.rint(days * GRID_PER_DAY).astype("int64"), (1 << risk.bits) - 1)
+    code = risk.code_of(group, days)
     last = np.searchsorted(risk.code, code, side="right") - 1
     begun = last >= np.searchsorted(risk.code, group << risk.bits)
     return np.where(begun, last, -1), risk.number_at_risk(code)
