@@ -191,3 +191,24 @@ class TestWriting:
     def test_later_rows_are_not_written(self, ds: cs.Dataset, tmp_path: Path) -> None:
         cs.write_dataset(ds.at("2026-01-01"), tmp_path / "out")
         assert pd.read_parquet(tmp_path / "out" / "accounts.parquet")["account_id"].tolist() == ["a"]
+
+
+class TestFrames:
+    started = utc("2026-01-01", "2026-01-01")
+
+    def test_a_named_index_is_a_column(self) -> None:
+        frame = pd.DataFrame({"started_at": self.started}, index=pd.Index(["a", "b"], name="account_id"))
+        assert rows(cs.read_dataset({"accounts": frame}, as_of="2026-06-30"))["accounts"]["account_id"].tolist() == ["a", "b"]
+
+    def test_text_beside_numbers_in_a_column_is_text(self) -> None:
+        frame = pd.DataFrame({"account_id": ["a", 2], "started_at": self.started})
+        assert rows(cs.read_dataset({"accounts": frame}, as_of="2026-06-30"))["accounts"]["account_id"].tolist() == ["2", "a"]
+
+    def test_a_column_twice_is_found(self) -> None:
+        frame = pd.DataFrame([["a", self.started[0], "b"]], columns=["account_id", "started_at", "account_id"])
+        assert "duplicate column" in cs.check_dataset({"accounts": frame}, as_of="2026-06-30")["rule"].tolist()
+
+    def test_tables_without_rows_are_fine(self) -> None:
+        empty = {"accounts": pd.DataFrame({"account_id": [], "started_at": []}), "events": TABLES["events"].iloc[:0]}
+        ds = cs.read_dataset(empty, as_of="2026-06-30")
+        assert [len(frame) for frame in rows(ds).values()] == [0, 0]

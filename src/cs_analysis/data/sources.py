@@ -132,9 +132,13 @@ def _open_frames(engine: Engine, frames: Mapping[Any, object]) -> tuple[dict[str
 
 def _open_frame(engine: Engine, table: str, frame: object) -> tuple[Raw | None, list[Finding]]:
     """Copy a frame into the database, so that later changes to it cannot reach the dataset."""
+    if isinstance(frame, pd.DataFrame):
+        frame = _plain(frame)
+        if len(twice := frame.columns[frame.columns.duplicated()]):
+            return None, [_duplicate_column(table, str(twice[0]), [str(twice[0])] * 2)]
     copy = engine.unique(f"frame_{table}")
     try:
-        with engine.registered(_plain(frame)) as view:
+        with engine.registered(frame) as view:
             engine.execute(f"CREATE TABLE {sql.name(copy)} AS SELECT * FROM {sql.name(view)}")
     except (duckdb.InvalidInputException, duckdb.NotImplementedException, duckdb.CatalogException) as error:
         raise ParameterError(
@@ -143,13 +147,14 @@ def _open_frame(engine: Engine, table: str, frame: object) -> tuple[Raw | None, 
     return _view(engine, table, sql.name(copy))
 
 
-def _plain(frame: object) -> object:
-    """Return a frame whose object columns hold one type of cell: mixed ones become text."""
-    if not isinstance(frame, pd.DataFrame):
-        return frame
-    mixed = [name for name, kind in frame.dtypes.items() if kind == "object" and pd.api.types.infer_dtype(frame[name], skipna=True).startswith("mixed")]
-    plain = frame.assign(**{str(name): frame[name].map(str, na_action="ignore") for name in mixed})
-    return plain.rename(columns=str)
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with text as column names, a named index as columns, and mixed columns (text beside numbers) as text."""
+    named = frame.reset_index() if any(name is not None for name in frame.index.names) else frame
+    plain = named.rename(columns=str)
+    if plain.columns.has_duplicates:
+        return plain
+    mixed = [name for name in plain.select_dtypes("object") if pd.api.types.infer_dtype(plain[name], skipna=True).startswith("mixed")]
+    return plain.assign(**{name: plain[name].map(str, na_action="ignore") for name in mixed})
 
 
 def _open_database(engine: Engine, path: Path) -> tuple[dict[str, Raw], list[Finding]]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset, engine_of, relation
-from cs_analysis.facts.groups import By, by_columns, with_groups
+from cs_analysis.facts.groups import By, group_columns, with_groups
 from cs_analysis.facts.periods import periods
 
 
@@ -20,9 +20,9 @@ def answers(ds: Dataset, survey: str) -> ir.Table:
 
 
 def answers_by_account(ds: Dataset, survey: str, *, classes: Mapping[str, tuple[int, int]], period: Period | None, by: By) -> pd.DataFrame:
-    """Return one row a group, period and account: the number of answers in each class of scores (low to high, both included)."""
+    """Return one row a group (columns `by:...`), period and account: the number of answers in each class of scores (low to high, both included)."""
     rows = with_groups(ds, answers(ds, survey), by, table="responses")
-    keys = by_columns(by)
+    keys = group_columns(by)
     if period is not None:
         engine = engine_of(ds)
         first = engine.run(rows.agg(first=rows.answered_at.min()).order_by("first"))["first"].iloc[0]

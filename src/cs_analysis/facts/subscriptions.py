@@ -8,7 +8,7 @@ import pandas as pd
 
 from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset, cutoff, engine_of, relation
-from cs_analysis.facts.groups import By, by_columns, with_groups
+from cs_analysis.facts.groups import By, group_columns, with_groups
 from cs_analysis.facts.periods import periods
 from cs_analysis.facts.policy import DEFAULT_POLICY, RevenuePolicy
 
@@ -19,7 +19,7 @@ def customer_spells(ds: Dataset, *, by: By = None, policy: RevenuePolicy = DEFAU
     """Return the stretches in which an account was a customer without a break, as a staged table.
 
     Phases of an account that overlap or touch, of whatever subscription, are one spell; one instant without a paying
-    phase ends it. Columns: `account_id`, the columns of `by` (of the account), `spell` (1, 2, ...), `started_at`, `ended_at`
+    phase ends it. Columns: `account_id`, the group columns (of the account), `spell` (1, 2, ...), `started_at`, `ended_at`
     (missing = no end known; after `as_of` = a scheduled end) and `end_reason` of the phase that ended last.
     """
     ordered = {"group_by": "account_id", "order_by": ["started_at", "end_at", "subscription_id"]}
@@ -32,17 +32,17 @@ def customer_spells(ds: Dataset, *, by: By = None, policy: RevenuePolicy = DEFAU
     spells = last.group_by("account_id", "spell").agg(
         started_at=last.started_at.min(), end_at=last.end_at.max(), end_reason=last.end_reason.min(where=last.end_at == last.last_end)
     )
-    known = with_groups(ds, spells, by, table="accounts")
+    known = with_groups(ds, spells, by, table=None)
     return engine_of(ds).stage(known.mutate(ended_at=known.end_at.nullif(_NEVER)).drop("end_at"))
 
 
 def customers_by_period(ds: Dataset, *, period: Period, by: By = None, policy: RevenuePolicy = DEFAULT_POLICY) -> pd.DataFrame:
-    """Return for each finished calendar period with customers: the columns of `by`, `period`, `customers`, `lost`, `joined_and_left`.
+    """Return for each finished calendar period with customers: the group columns, `period`, `customers`, `lost`, `joined_and_left`.
 
     `customers` are those at the period's start, `lost` those of them that are none at its end; accounts that joined inside
     and are none at its end are counted apart.
     """
-    engine, keys = engine_of(ds), [*by_columns(by), "period"]
+    engine, keys = engine_of(ds), [*group_columns(by), "period"]
     spells = customer_spells(ds, by=by, policy=policy)
     calendar = engine.lookup(_periods_since_first(ds, spells, period=period, unfinished=False))
     overlap = [spells.started_at < calendar.ends_at, spells.ended_at.isnull() | (spells.ended_at >= calendar.starts_at)]
@@ -61,7 +61,7 @@ def phase_months(ds: Dataset, *, by: By = None, policy: RevenuePolicy = DEFAULT_
     """Return the amount of each paying phase at the end of each month, in the reporting currency, as a staged table.
 
     A phase counts at a month's end if it started before and had not ended before it; the unfinished month ends at `as_of`.
-    Columns: `account_id`, the columns of `by` (of the phase, else of the account), `period`, `finished` and `amount`.
+    Columns: `account_id`, the group columns (of the phase, else of the account), `period`, `finished` and `amount`.
     """
     paid = _paying(ds, policy)
     months = engine_of(ds).lookup(_periods_since_first(ds, paid, period="month", unfinished=True))
@@ -69,13 +69,13 @@ def phase_months(ds: Dataset, *, by: By = None, policy: RevenuePolicy = DEFAULT_
     joined = with_groups(ds, paid.inner_join(months.select("period", "ends_at", "finished"), open_at_end), by, table="subscriptions")
     amount = joined.mrr - joined.discount.fill_null(0) if policy.net_of_discount else joined.mrr
     priced = _converted(ds, joined.mutate(amount=amount))
-    return engine_of(ds).stage(priced.select("account_id", *by_columns(by), "period", "finished", amount=priced.amount.cast("decimal(18, 4)")))
+    return engine_of(ds).stage(priced.select("account_id", *group_columns(by), "period", "finished", amount=priced.amount.cast("decimal(18, 4)")))
 
 
 def account_months(ds: Dataset, *, by: By = None, policy: RevenuePolicy = DEFAULT_POLICY) -> ir.Table:
     """Return one row an account and month with a paying phase at its end: keys, `period`, `finished`, `closing` amount."""
     phases = phase_months(ds, by=by, policy=policy)
-    return phases.group_by("account_id", *by_columns(by), "period", "finished").agg(closing=phases.amount.sum())
+    return phases.group_by("account_id", *group_columns(by), "period", "finished").agg(closing=phases.amount.sum())
 
 
 def _periods_since_first(ds: Dataset, rows: ir.Table, *, period: Period, unfinished: bool) -> pd.DataFrame:

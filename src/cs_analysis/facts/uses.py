@@ -12,7 +12,7 @@ from cs_analysis.data.calendar import Calendar
 from cs_analysis.data.dataset import Dataset, cutoff, engine_of, relation
 from cs_analysis.data.windows import Window
 from cs_analysis.errors import ParameterError
-from cs_analysis.facts.groups import By, by_columns, with_groups
+from cs_analysis.facts.groups import By, group_columns, with_groups
 
 
 def named_events(ds: Dataset, names: str | Sequence[str] | None) -> ir.Table:
@@ -35,10 +35,10 @@ def named_events(ds: Dataset, names: str | Sequence[str] | None) -> ir.Table:
 
 
 def active_days(ds: Dataset, events: ir.Table, *, unit: str, by: By = None) -> ir.Table:
-    """Return one row a unit and local day with at least one of the events: the columns of `by`, `unit`, `day`; staged."""
+    """Return one row a unit and local day with at least one of the events: the group columns, `unit`, `day`; staged."""
     grouped = with_groups(ds, events, by, table="events") if by is not None else events
     local = grouped.mutate(day=_local_day(ds, grouped.event_at), unit=grouped[unit])
-    return engine_of(ds).stage(local.select(*by_columns(by), "unit", "day").distinct())
+    return engine_of(ds).stage(local.select(*group_columns(by), "unit", "day").distinct())
 
 
 def uses_by_account(ds: Dataset, events: ir.Table, *, within: Window | None) -> ir.Table:
@@ -51,11 +51,11 @@ def uses_by_account(ds: Dataset, events: ir.Table, *, within: Window | None) -> 
 
 
 def eligible_accounts(ds: Dataset, *, by: By, window: Window | None) -> ir.Table:
-    """Return the known accounts with the columns of `by`; with a window, those whose window is over by `as_of`."""
+    """Return the known accounts with the group columns; with a window, those whose window is over by `as_of`."""
     accounts = with_groups(ds, relation(ds, "accounts"), by, table="accounts")
     if window is not None:
         accounts = accounts.filter(_later(accounts.started_at, window) < ibis.timestamp(cutoff(ds).isoformat(sep=" ")))
-    return accounts.select("account_id", *by_columns(by))
+    return accounts.select("account_id", *group_columns(by))
 
 
 def _later(start: ir.TimestampColumn, window: Window) -> ir.TimestampColumn:

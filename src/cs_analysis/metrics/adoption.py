@@ -10,7 +10,7 @@ import pandas as pd
 from cs_analysis.data.dataset import Dataset, engine_of
 from cs_analysis.data.windows import parse_window
 from cs_analysis.errors import ParameterError
-from cs_analysis.facts.groups import By, by_columns
+from cs_analysis.facts.groups import By, as_named, group_columns
 from cs_analysis.facts.uses import eligible_accounts, named_events, uses_by_account
 from cs_analysis.stats.estimates import estimates
 from cs_analysis.stats.intervals import wilson
@@ -71,9 +71,9 @@ def adoption_rate(
     events = named_events(ds, event)
     uses = uses_by_account(ds, events, within=window)
     eligible = eligible_accounts(ds, by=by, window=window)
-    counted = _counts(ds, events, adopters=uses.filter(uses.uses >= minimum_uses), eligible=eligible, by=by_columns(by))
+    counted = _counts(ds, events, adopters=uses.filter(uses.uses >= minimum_uses), eligible=eligible, by=group_columns(by))
     rate = wilson(counted["adopters"], counted["eligible"], conf_level=conf_level)
-    return estimates(counted[[*by_columns(by), "event"]], metric="adoption_rate", unit="share", **rate._asdict(), n=counted["eligible"])
+    return estimates(as_named(counted[[*group_columns(by), "event"]]), metric="adoption_rate", unit="share", **rate._asdict(), n=counted["eligible"])
 
 
 def _counts(ds: Dataset, events: ir.Table, *, adopters: ir.Table, eligible: ir.Table, by: list[str]) -> pd.DataFrame:

@@ -11,7 +11,8 @@ import pandas as pd
 
 from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset, engine_of
-from cs_analysis.facts.groups import By, by_columns
+from cs_analysis.errors import NotEnoughDataError
+from cs_analysis.facts.groups import By, as_named, group_columns
 from cs_analysis.facts.policy import DEFAULT_POLICY, RevenuePolicy
 from cs_analysis.facts.subscriptions import customer_spells, customers_by_period
 from cs_analysis.stats.durations import durations
@@ -64,9 +65,8 @@ def logo_churn_rate(ds: Dataset, *, period: Period = "month", by: By = None, con
     >>> ds = cs.read_dataset({"accounts": [...], "subscriptions": [...]}, as_of="2026-10-31")  # doctest: +SKIP
     >>> cs.logo_churn_rate(ds).query("metric == 'logo_churn_rate'").tail(1)  # doctest: +SKIP
     """
-    columns = by_columns(by)
     counted = customers_by_period(ds, period=period, by=by, policy=policy)
-    keys = counted[[*columns, "period"]]
+    keys = as_named(counted[[*group_columns(by), "period"]])
     rate = wilson(counted["lost"], counted["customers"], conf_level=conf_level)
     churned = estimates(keys, metric="logo_churn_rate", unit="share", **rate._asdict(), n=counted["customers"])
     inside = estimates(keys, metric="joined_and_left", unit="count", estimate=counted["joined_and_left"], n=counted["customers"])
@@ -122,19 +122,23 @@ def customer_survival(
     >>> cs.customer_survival(ds, by="segment")  # doctest: +SKIP
     """
     waiting = customer_durations(ds, by=by, observed_from=observed_from, policy=policy)
-    return survival_curve(waiting, by_columns(by) or None, conf_level=conf_level)
+    return as_named(survival_curve(waiting, group_columns(by) or None, conf_level=conf_level))
 
 
 def customer_durations(
     ds: Dataset, *, by: By = None, observed_from: date | str | pd.Timestamp | None = None, policy: RevenuePolicy = DEFAULT_POLICY
 ) -> pd.DataFrame:
-    """Return each account's first spell as a customer as durations, with the columns of `by`; see `customer_survival`."""
+    """Return each account's first spell as a customer as durations, with the group columns; see `customer_survival`."""
     spells = customer_spells(ds, by=by, policy=policy)
     first = engine_of(ds).run(spells.filter(spells.spell == 1).order_by("account_id"))
+    if first.empty:
+        raise NotEnoughDataError(
+            f"nobody was a customer by {ds.as_of:%Y-%m-%d}: no account has a paying phase in `subscriptions`. Check `kind` and the policy."
+        )
     starts = first.rename(columns={"started_at": "start_at"})[["account_id", "start_at"]]
     if observed_from is not None:
         since = ds.calendar.period_start(observed_from, "day").tz_localize(None)
         starts = starts.assign(enter_at=starts["start_at"].clip(lower=since))[~(first["ended_at"] <= since)]
     ends = first.rename(columns={"ended_at": "end_at", "end_reason": "ended_by"})[["account_id", "end_at", "ended_by"]]
     waiting = durations(starts, ends, as_of=ds.as_of)
-    return waiting.merge(first[["account_id", *by_columns(by)]], on="account_id", validate="one_to_one")
+    return waiting.merge(first[["account_id", *group_columns(by)]], on="account_id", validate="one_to_one")

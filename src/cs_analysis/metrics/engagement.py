@@ -11,7 +11,7 @@ import pandas as pd
 
 from cs_analysis.data.dataset import Dataset, engine_of
 from cs_analysis.errors import ParameterError
-from cs_analysis.facts.groups import By, by_columns
+from cs_analysis.facts.groups import By, as_named, group_columns
 from cs_analysis.facts.uses import active_days, named_events
 from cs_analysis.stats.estimates import estimates, stack
 
@@ -57,13 +57,16 @@ def active_users(ds: Dataset, *, events: str | Sequence[str] | None = None, by: 
     """
     if actor not in get_args(Actor):
         raise ParameterError(f"actor must be 'user' or 'account', not {actor!r}.")
-    keys = by_columns(by)
+    keys = group_columns(by)
     days = active_days(ds, named_events(ds, events), unit=f"{actor}_id", by=by)
     following = days.day.lead().over(ibis.window(group_by=[*keys, "unit"], order_by="day"))
     stays = engine_of(ds).stage(days.select(*keys, "day", following=following))
     counts = [_rolling(ds, stays, window, by=keys) for window in WINDOWS]
     return stack(
-        [estimates(table[[*keys, "period", "window"]], metric="active_users", unit="count", estimate=table["active"], n=table["active"]) for table in counts]
+        [
+            estimates(as_named(table[[*keys, "period", "window"]]), metric="active_users", unit="count", estimate=table["active"], n=table["active"])
+            for table in counts
+        ]
     )
 
 

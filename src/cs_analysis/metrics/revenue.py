@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from cs_analysis.data.dataset import Dataset, engine_of
-from cs_analysis.facts.groups import By, by_columns
+from cs_analysis.facts.groups import By, as_named, group_columns
 from cs_analysis.facts.policy import DEFAULT_POLICY, RevenuePolicy
 from cs_analysis.facts.subscriptions import phase_months
 from cs_analysis.stats.estimates import estimates
@@ -46,8 +46,8 @@ def mrr(ds: Dataset, *, by: By = None, policy: RevenuePolicy = DEFAULT_POLICY) -
     --------
     >>> cs.mrr(ds, by="plan").query("period == '2026-10-01'")  # doctest: +SKIP
     """
-    keys = [*by_columns(by), "period"]
+    keys = [*group_columns(by), "period"]
     phases = phase_months(ds, by=by, policy=policy)
     totals = phases.group_by(*keys).agg(amount=phases.amount.sum(), accounts=phases.account_id.nunique())
     table = engine_of(ds).run(totals.order_by(keys))
-    return estimates(table[keys], metric="mrr", unit=ds.currency or "XXX", estimate=table["amount"], n=table["accounts"])
+    return estimates(as_named(table[keys]), metric="mrr", unit=ds.currency or "XXX", estimate=table["amount"], n=table["accounts"])

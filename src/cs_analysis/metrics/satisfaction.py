@@ -10,7 +10,7 @@ import pandas as pd
 from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset
 from cs_analysis.errors import MissingColumnsError, ParameterError
-from cs_analysis.facts.groups import MISSING_GROUP, By, by_columns
+from cs_analysis.facts.groups import MISSING_GROUP, By, as_named, by_columns, group_columns
 from cs_analysis.facts.responses import answers_by_account
 from cs_analysis.stats.clusters import clustered_net_share
 from cs_analysis.stats.estimates import estimates
@@ -66,13 +66,13 @@ def nps(source: Dataset | Any, *, period: Period | None = None, by: By = None, c
         raise ParameterError("period needs a Dataset, whose calendar says where periods begin; pass the dataset instead of the table.")
     else:
         counts = _counts_of_table(source, by)
-    keys = [*by_columns(by), *(["period"] if period else [])]
+    keys = [*group_columns(by), *(["period"] if period else [])]
     groups = counts.groupby(keys, dropna=False, sort=True).ngroup() if keys else pd.Series(0, index=counts.index)
     answers = tuple(counts[name] for name in _CLASSES)
     net = clustered_net_share(answers, groups=groups.to_numpy(), conf_level=conf_level)
     n = counts[list(_CLASSES)].sum(axis=1).groupby(groups).sum()
     shown = counts[keys].groupby(groups).first() if keys else pd.DataFrame(index=range(len(n)))
-    return estimates(shown, metric="nps", unit="points", estimate=net.estimate * 100, conf_low=net.conf_low * 100, conf_high=net.conf_high * 100, n=n)
+    return estimates(as_named(shown), metric="nps", unit="points", estimate=net.estimate * 100, conf_low=net.conf_low * 100, conf_high=net.conf_high * 100, n=n)
 
 
 def _counts_of_table(source: Any, by: By) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def _counts_of_table(source: Any, by: By) -> pd.DataFrame:
     score = _checked_scores(table["score"])
     unit = table["account_id"] if "account_id" in table.columns else pd.Series(np.arange(len(table)), name="account_id")
     classes = pd.DataFrame({name: score.between(low, high).astype("int64") for name, (low, high) in _CLASSES.items()})
-    keys = [table[column].fillna(MISSING_GROUP) for column in by_columns(by)]
+    keys = [table[column].fillna(MISSING_GROUP).rename(name) for column, name in zip(by_columns(by), group_columns(by), strict=True)]
     return classes.groupby([*keys, unit.fillna(MISSING_GROUP)], sort=True).sum().reset_index()
 
 

@@ -45,9 +45,9 @@ def estimates(
     """
     check_unit(unit)
     frame = pd.DataFrame(keys).reset_index(drop=True) if len(keys) or isinstance(keys, pd.DataFrame) else pd.DataFrame(index=range(1))
-    clash = [name for name in frame.columns if name in COLUMNS]
+    clash = [name for position, name in enumerate(frame.columns) if name in (*COLUMNS, *frame.columns[:position])]
     if clash:
-        raise ParameterError(f"a key column may not be called {clash[0]!r}: the result has a column of that name. Rename it in the table.")
+        raise ParameterError(f"a key column may not be called {clash[0]!r} here: the result has a column of that name. Rename it in the table.")
     frame["metric"] = metric
     frame["unit"] = unit
     for name, values in (("estimate", estimate), ("conf_low", conf_low), ("conf_high", conf_high)):
