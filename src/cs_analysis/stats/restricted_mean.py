@@ -62,30 +62,30 @@ def restricted_mean_time(durations: pd.DataFrame, *, horizon: str | timedelta, b
     days = _horizon_days(horizon)
     z = special.ndtri((1 + check_conf_level(conf_level)) / 2)
     risk = risk_table(read_rows(durations, by))
-    mean, variance = _areas(risk, days)
+    survival, _ = product_limit(risk)
+    mean, variance = _areas(risk, survival, horizon=days)
     half = z * np.sqrt(np.where(variance > 0, variance, np.nan))
     limits = {"conf_low": np.maximum(mean - half, 0.0), "conf_high": np.minimum(mean + half, days)}
     return estimates(risk.keys, metric="restricted_mean_time", unit="days", estimate=mean, **limits, n=risk.units)
 
 
-def _areas(risk: RiskTable, horizon: float) -> tuple[Floats, Floats]:
+def _areas(risk: RiskTable, survival: Floats, *, horizon: float) -> tuple[Floats, Floats]:
     """Return area under each group's curve up to the horizon, and its variance; missing beyond the follow-up."""
-    groups = len(risk.keys)
-    survival, _ = product_limit(risk)
+
+    def total(values: Floats) -> Floats:
+        return np.asarray(np.bincount(risk.group, values, len(risk.keys)))
+
     time = np.minimum(risk.time_days, horizon)
-    last_of_group = np.append(risk.group, -1)[1:] != risk.group
-    until = np.where(last_of_group, horizon, np.append(time, horizon)[1:])
-    piece = survival * (until - time)
-    first = np.full(groups, horizon)
+    last = np.append(risk.group, -1)[1:] != risk.group
+    piece = survival * (np.where(last, horizon, np.append(time, horizon)[1:]) - time)
+    after = total(piece)
+    first = np.full(len(risk.keys), horizon)
     np.minimum.at(first, risk.group, time)
-    area = first + np.bincount(risk.group, piece, groups)
-    left = np.bincount(risk.group, piece, groups)[risk.group] - risk.cumulate(piece, "cumsum") + piece
+    remaining = np.where(risk.time_days <= horizon, after[risk.group] - risk.cumulate(piece, "cumsum") + piece, 0.0)
     staying = np.where(risk.at_risk > risk.ends, risk.at_risk - risk.ends, np.inf)
-    within = risk.time_days <= horizon
-    variance = np.bincount(risk.group, within * left**2 * risk.ends / (risk.at_risk * staying), groups)
-    ended = np.bincount(risk.group, last_of_group & (survival == 0) & (risk.time_days >= risk.follow_up_days[risk.group]), groups) > 0
-    seen = (risk.follow_up_days >= horizon) | ended
-    return np.where(seen, area, np.nan), np.where(seen, variance, np.nan)
+    all_ended = total(last & (survival == 0) & (risk.time_days >= risk.follow_up_days[risk.group])) > 0
+    known = np.where(all_ended | (risk.follow_up_days >= horizon), 1.0, np.nan)
+    return (first + after) * known, total(remaining**2 * risk.ends / (risk.at_risk * staying)) * known
 
 
 def _horizon_days(horizon: object) -> float:
