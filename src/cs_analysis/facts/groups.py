@@ -45,8 +45,8 @@ def as_named(frame: pd.DataFrame) -> pd.DataFrame:
 def with_groups(ds: Dataset, expression: ir.Table, by: By, *, table: str | None) -> ir.Table:
     """Return the rows of known accounts, with the columns of `by`; a missing text value is the group "(missing)".
 
-    `expression` has an `account_id`; where it is made of rows of `table`, that table's own columns come first. Rows of accounts that are not known yet at `as_of` are
-    dropped: an account that starts later changes nothing.
+    `expression` has an `account_id`; where it is made of rows of `table`, that table's own columns come first. Rows of
+    accounts that are not known yet at `as_of` are dropped: an account that starts later changes nothing.
 
     Raises
     ------
