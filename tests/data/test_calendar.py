@@ -85,13 +85,13 @@ class TestEndOf:
         assert str(end) == "2026-10-31 18:00:00+01:00"
 
     def test_a_zone_whose_midnight_is_skipped(self):
-        # In Beirut the clock jumps from 00:00 to 01:00 on 29 March 2026 (22:00 UTC): the 28th ends there.
-        assert Calendar(timezone="Asia/Beirut").end_of("2026-03-28") == utc("2026-03-28 21:59:59.999999")
-        assert Calendar(timezone="Asia/Beirut").end_of("2026-03-29") == utc("2026-03-29 20:59:59.999999")
+        # In Beirut the clock jumped from 00:00 to 01:00 on 27 March 2022 (22:00 UTC): the 26th ends there.
+        assert Calendar(timezone="Asia/Beirut").end_of("2022-03-26") == utc("2022-03-26 21:59:59.999999")
+        assert Calendar(timezone="Asia/Beirut").end_of("2022-03-27") == utc("2022-03-27 20:59:59.999999")
 
     def test_a_zone_whose_midnight_comes_twice(self):
-        # In Havana 1 November 2026 begins at 00:00 summer time (04:00 UTC); at 01:00 it is 00:00 again.
-        assert Calendar(timezone="America/Havana").end_of("2026-10-31") == utc("2026-11-01 03:59:59.999999")
+        # In Havana 6 November 2022 began at 00:00 summer time (04:00 UTC); at 01:00 it was 00:00 again.
+        assert Calendar(timezone="America/Havana").end_of("2022-11-05") == utc("2022-11-06 03:59:59.999999")
 
     @pytest.mark.parametrize("moment", ["2026-10-31 18:00", "2026-10-31T00:00:00", pd.Timestamp("2026-10-31 18:00"), datetime(2026, 10, 31, 18)])
     def test_a_time_without_zone_is_refused(self, moment):
@@ -219,11 +219,11 @@ class TestBusinessTime:
         assert float(night.business_time(utc("2026-10-24 12:00"), utc("2026-10-25 12:00"), unit="hours")) == 2.5
 
     def test_a_midnight_that_comes_twice_ends_the_day_the_first_time(self):
-        # Havana, 31 October 2026 (04:00 UTC) to 1 November, whose first hour comes twice: 24 hours, then 25.
+        # Havana, Saturday 5 November 2022 (from 04:00 UTC) and Sunday 6 November, whose first hour came twice: 24 hours, then 25.
         calendar = Calendar(timezone="America/Havana", business_hours=("00:00", "24:00"), business_days=WEEKDAYS)
         sundays_off = Calendar(timezone="America/Havana", business_hours=("00:00", "24:00"), business_days=WEEKDAYS[:6])
-        assert float(calendar.business_time(utc("2026-10-31 04:00"), utc("2026-11-02 05:00"), unit="hours")) == 49.0
-        assert float(sundays_off.business_time(utc("2026-10-31 04:00"), utc("2026-11-02 05:00"), unit="hours")) == 24.0
+        assert float(calendar.business_time(utc("2022-11-05 04:00"), utc("2022-11-07 05:00"), unit="hours")) == 49.0
+        assert float(sundays_off.business_time(utc("2022-11-05 04:00"), utc("2022-11-07 05:00"), unit="hours")) == 24.0
 
     def test_arrays_scalars_missing_values_and_reversed_ends(self):
         start = pd.Series(pd.to_datetime(["2026-10-28 09:00", "2026-10-28 12:00", None], utc=True))
@@ -243,7 +243,7 @@ class TestBusinessTime:
     @settings(max_examples=60, deadline=None)
     @given(
         zone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Asia/Beirut", "America/Havana"]),
-        start=st.datetimes(datetime(2026, 3, 1), datetime(2026, 4, 20)) | st.datetimes(datetime(2026, 10, 1), datetime(2026, 11, 10)),
+        start=st.datetimes(datetime(2022, 3, 1), datetime(2022, 4, 20)) | st.datetimes(datetime(2022, 10, 1), datetime(2022, 11, 15)),
         minutes=st.integers(0, 6 * 24 * 60),
         hours=st.tuples(st.integers(0, 24 * 4), st.integers(0, 24 * 4)).filter(lambda pair: pair[0] < pair[1]),
         days=st.sets(st.sampled_from(WEEKDAYS), min_size=1),
@@ -256,7 +256,7 @@ class TestBusinessTime:
         start = pd.Timestamp(start.replace(second=0, microsecond=0), tz="UTC")
         off = (start + pd.Timedelta(days=holiday)).date()
         calendar = Calendar(timezone=zone, business_hours=tuple(f"{m // 60:02d}:{m % 60:02d}" for m in (opens, closes)), business_days=days, holidays=(off,))
-        wall = pd.date_range(start, periods=minutes, freq="min").tz_convert(zone)
+        wall = pd.date_range(start, periods=minutes, freq="min").tz_convert(ZoneInfo(zone))
         minute_of_day = wall.hour * 60 + wall.minute
         is_open = (minute_of_day >= opens) & (minute_of_day < closes) & wall.day_name().str.lower().isin(days) & (wall.date != off)
         counted = calendar.business_time(start, start + pd.Timedelta(minutes=minutes), unit="hours") * 60
