@@ -40,7 +40,7 @@ def mrr(ds: Dataset, *, by: By = None, policy: RevenuePolicy = DEFAULT_POLICY) -
 
     References
     ----------
-    ChartMogul (2024). Monthly recurring revenue: net of discounts, without trials and paused subscriptions.
+    ChartMogul Help Center, "Churn recognition" and "Subscription Analytics settings": the choices on which tools differ.
 
     Examples
     --------
