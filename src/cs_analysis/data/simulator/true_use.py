@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cs_analysis.data.simulator.arrays import Floats
+from cs_analysis.data.simulator.arrays import Bools, Floats
 from cs_analysis.data.simulator.block import Block
 from cs_analysis.data.simulator.clock import working_time
 from cs_analysis.data.simulator.estimands import Share, known, mean_of, week_grid
@@ -70,25 +70,32 @@ def _guide_effect(block: Block) -> Share:
 
 
 def _adoption(block: Block) -> list[Share]:
-    """Adoption of each feature by days since the later of sign-up and release, over the accounts for which that day has come.
+    """Adoption of each feature by days since the later of sign-up and release, over the accounts that were there after the release.
 
     `adoption_if_nobody_left` is the chance of having adopted; `adoption` is the chance of having adopted before the first time without
-    any subscription; `adoption_ceiling` its limit.
+    any subscription; `adoption_ceiling` its limit. Accounts that were there at the release have stayed so far and fit better than new
+    ones; they have also been followed longer. So features released later have their values for either group (`joined`) as well.
     """
     shares = []
-    days = week_grid(block.scenario)
-    leaves = working_time(block.presence.first_leave, block.accounts.shift)
     for number, feature in enumerate(block.scenario.parameters.usage.features):
-        clock_start = block.adoption.clock_start[:, number]
         released = release_instant(block.scenario, feature)
-        here = (np.maximum(block.accounts.start, released) < block.scenario.ends) & (leaves > clock_start)
-        ceiling, stay = block.adoption.ceiling[here, number], (leaves - clock_start)[here]
-        size = float(here.sum())
-        alone = ceiling.sum() * bass_share(feature, days)
-        before_leaving = np.array([ceiling @ bass_share(feature, np.minimum(day, stay)) for day in days])
-        shares += [
-            Share("adoption_if_nobody_left", "share", alone, size, {"event": feature.name, "time_days": days}),
-            Share("adoption", "share", before_leaving, size, {"event": feature.name, "time_days": days}),
-            mean_of("adoption_ceiling", "share", ceiling, event=feature.name),
-        ]
+        shares += _adoption_of(block, number, joined="all", among=np.ones(len(block.accounts.start), dtype=bool))
+        if feature.release > 0:
+            shares += _adoption_of(block, number, joined="before_release", among=block.accounts.start < released)
+            shares += _adoption_of(block, number, joined="after_release", among=block.accounts.start >= released)
     return shares
+
+
+def _adoption_of(block: Block, number: int, *, joined: str, among: Bools) -> list[Share]:
+    feature, clock_start = block.scenario.parameters.usage.features[number], block.adoption.clock_start[:, number]
+    leaves = working_time(block.presence.first_leave, block.accounts.shift)
+    here = among & (leaves > clock_start)
+    ceiling, stay = block.adoption.ceiling[here, number], (leaves - clock_start)[here]
+    days, size = week_grid(block.scenario), float(here.sum())
+    keys = {"event": feature.name, "joined": joined, "time_days": days}
+    before_leaving = np.array([ceiling @ bass_share(feature, np.minimum(day, stay)) for day in days])
+    return [
+        Share("adoption_if_nobody_left", "share", ceiling.sum() * bass_share(feature, days), size, keys),
+        Share("adoption", "share", before_leaving, size, keys),
+        mean_of("adoption_ceiling", "share", ceiling, event=feature.name, joined=joined),
+    ]
