@@ -29,7 +29,7 @@ def periods(ds: Dataset, first: pd.Timestamp, *, period: Period, unfinished: boo
     """
     end = cutoff(ds)
     bounds = ds.calendar.period_bounds(first.tz_localize("UTC"), end.tz_localize("UTC"), period)
-    first_days = bounds["start_at"].dt.tz_convert(ds.calendar.timezone).dt.tz_localize(None).dt.normalize()
+    first_days = bounds["start_at"].dt.tz_convert(ds.calendar.zone).dt.tz_localize(None).dt.normalize()
     table = pd.DataFrame({"period": first_days, "starts_at": _naive(bounds["start_at"]), "ends_at": _naive(bounds["end_at"])})
     table = table.assign(finished=table["ends_at"] <= end, ends_at=table["ends_at"].clip(upper=end))
     return table if unfinished else table[table["finished"]].reset_index(drop=True)

@@ -75,7 +75,7 @@ def _local_day(ds: Dataset, instants: ir.TimestampColumn) -> ir.DateColumn:
 def offset_changes(calendar: Calendar, first: pd.Timestamp, last: pd.Timestamp) -> list[tuple[pd.Timestamp, int]]:
     """Return (UTC instant, offset in seconds from then on) for each change of the calendar's zone between two instants in UTC."""
     hours = pd.date_range(first.floor("h"), last, freq="h", tz="UTC")
-    local = hours.tz_convert(calendar.timezone).tz_localize(None)
+    local = hours.tz_convert(calendar.zone).tz_localize(None)
     offsets = (local - hours.tz_localize(None)).total_seconds().astype("int64")
     changed = pd.Series(offsets, index=hours.tz_localize(None)).loc[lambda s: s.diff() != 0]
     return [(instant, int(offset)) for instant, offset in changed.items()]

@@ -81,7 +81,7 @@ def _rolling(ds: Dataset, stays: ir.Table, window: int, *, by: list[str]) -> pd.
     entries = spans.group_by(*by, day=spans.day).agg(change=spans.count())
     exits = spans.group_by(*by, day=spans.ends).agg(change=-spans.count())
     changes = engine_of(ds).run(entries.union(exits).order_by([*by, "day"]))
-    last_day = ds.as_of.tz_convert(ds.calendar.timezone).tz_localize(None).normalize()
+    last_day = ds.as_of.tz_convert(ds.calendar.zone).tz_localize(None).normalize()
     groups = changes.groupby(by, sort=True, dropna=False) if by else [((), changes)]
     parts = [_running(rows, window, last_day).assign(**dict(zip(by, key, strict=True))) for key, rows in groups if len(rows)]
     empty = pd.DataFrame(columns=[*by, "period", "active"])
