@@ -14,4 +14,4 @@ GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 @pytest.fixture(scope="session")
 def golden() -> Callable[[str], pd.DataFrame]:
     """Return a reader of golden tables by their path, such as `survival/lung.csv`."""
-    return lambda path: pd.read_csv(GOLDEN / path, float_precision="round_trip")
+    return lambda path: pd.read_csv(GOLDEN / path)

@@ -39,7 +39,7 @@ def test_equals_r(golden: Reader, case: str, horizon: int) -> None:
 
 
 def test_published_value(golden: Reader) -> None:
-    found = restricted_mean_time(golden("survival/lung.csv"), horizon=pd.Timedelta("365d")).iloc[0]
+    found = restricted_mean_time(golden("survival/lung.csv"), horizon=pd.Timedelta(days=365)).iloc[0]
     assert found["estimate"] == pytest.approx(263.2219, abs=5e-5)
     assert (found["conf_high"] - found["conf_low"]) / (2 * Z) == pytest.approx(7.7989, abs=5e-5)
 

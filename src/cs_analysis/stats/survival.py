@@ -75,10 +75,14 @@ def survival_at(durations: pd.DataFrame, by: By = None, *, at_days: npt.ArrayLik
 
     Parameters
     ----------
-    durations, by, conf_level
+    durations : DataFrame
         As for `survival_curve`.
+    by : str or list of str, optional
+        Columns that make groups.
     at_days : float or array-like
         Times in days.
+    conf_level : float
+        Confidence level.
 
     Returns
     -------
@@ -91,6 +95,10 @@ def survival_at(durations: pd.DataFrame, by: By = None, *, at_days: npt.ArrayLik
     ------
     MissingColumnsError, ParameterError, NotEnoughDataError
         As for `survival_curve`; a time is negative or missing.
+
+    References
+    ----------
+    Kaplan and Meier (1958), Journal of the American Statistical Association 53, 457-481.
 
     Examples
     --------
