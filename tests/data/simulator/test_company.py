@@ -34,10 +34,10 @@ def test_a_streamed_company_is_the_same_dataset(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_400_accounts_over_24_months_take_less_than_five_seconds() -> None:
-    before = time.perf_counter()
+def test_400_accounts_over_24_months_take_less_than_five_seconds_of_cpu() -> None:
+    before = time.process_time()
     ds, _ = cs.simulate_company()
-    assert time.perf_counter() - before < 5.0
+    assert time.process_time() - before < 5.0
     assert 300_000 < len(ds.tables["events"].to_pandas(["event_at"])) < 500_000
 
 
