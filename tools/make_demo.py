@@ -79,8 +79,8 @@ def readme(tables: dict[str, pa.Table]) -> str:
     return f"""# Demo data
 
 A made-up company that sells a reporting product to other companies: {ACCOUNTS} accounts over the {SCENARIO.months} months up to {AS_OF},
-simulated by `cs_analysis.simulate_company`. No row is about a real person or company; e-mail addresses end in example.com or
-example.org, and the telephone numbers are invented.
+simulated by `cs_analysis.simulate_company`. No row is about a real person or company: names are two words put together (a likeness is
+chance), e-mail addresses end in example.com or example.org, and the telephone numbers are invented.
 
 | file | rows | what it holds |
 |---|---:|---|
