@@ -26,6 +26,60 @@ COMPRESSED = ("events",)
 _MOST_LISTED = 16
 
 
+README = """\
+# Demo data
+
+A made-up company that sells a reporting product to other companies: {accounts} accounts over the {months} months up to {as_of},
+simulated by `cs_analysis.simulate_company`. No row is about a real person or company: names are two words put together (a likeness is
+chance), e-mail addresses end in example.com or example.org, and the telephone numbers are invented.
+
+| file | rows | what it holds |
+|---|---:|---|
+{rows}
+
+`DICTIONARY.md` says what every column means and which values occur. Instants are in UTC, amounts in the currency of their row, the
+reporting currency is {currency}. A cell is empty where something has not happened by {as_of}, or was never known.
+
+Read it with
+
+```python
+import cs_analysis as cs
+
+ds = cs.read_dataset("data/demo", as_of="{as_of}", currency="{currency}")
+```
+
+## What is in it
+
+One hidden number per account, its fit, drives everything together: well-fitting accounts onboard faster, use more, answer
+happier, ask for less support, grow, and stay. What makes such data hard to read is in it on purpose:
+
+* Most accounts have not finished: contracts still run, features are not adopted yet, tickets are open, leads are on their way.
+* Unhappy accounts answer surveys less often.
+* Customer-success managers turn to accounts in trouble, so that their actions look worse than they are.
+* Some accounts never do anything, some pause, some fall back to the free plan, some come back under a new subscription.
+* About a fifth of the revenue is in USD; prices rise with each year of a contract; yearly contracts end at renewals.
+* A few contracts have been cancelled and end after {as_of}: a scheduled end.
+* Some comments hold an e-mail address or a telephone number.
+
+Sessions are recorded at a tenth of the simulator's usual rate, so that the data stay small; sign-ups, onboarding steps and the
+first use of each feature are all there.
+
+## How to make it again
+
+```
+python tools/make_demo.py
+```
+
+writes the same bytes (seed {seed}; a test compares them). What is true behind the data (the fit of each account, its
+chances of leaving, the real effect of each action) is not in this folder; the simulator returns it:
+
+```python
+ds, truth = cs.simulate_company(accounts={accounts}, months={months}, seed={seed}, event_rate=0.1, probe_hours=6)
+truth.latent, truth.estimands, truth.parameters
+```
+"""
+
+
 def main(folder: str | Path = ROOT / "data" / "demo") -> int:
     """Write tables, data dictionary and README, and return the exit code."""
     folder = Path(folder)
@@ -76,57 +130,7 @@ def write_csv(table: pd.DataFrame, folder: Path, *, name: str) -> None:
 def readme(tables: dict[str, pa.Table]) -> str:
     """Return the README of the demo data."""
     rows = "\n".join(f"| `{file_name(name)}` | {table.num_rows:,} | {TABLES[name].meaning} |" for name, table in tables.items())
-    return f"""# Demo data
-
-A made-up company that sells a reporting product to other companies: {ACCOUNTS} accounts over the {SCENARIO.months} months up to {AS_OF},
-simulated by `cs_analysis.simulate_company`. No row is about a real person or company: names are two words put together (a likeness is
-chance), e-mail addresses end in example.com or example.org, and the telephone numbers are invented.
-
-| file | rows | what it holds |
-|---|---:|---|
-{rows}
-
-`DICTIONARY.md` says what every column means and which values occur. Instants are in UTC, amounts in the currency of their row, the
-reporting currency is {CURRENCY}. A cell is empty where something has not happened by {AS_OF}, or was never known.
-
-Read it with
-
-```python
-import cs_analysis as cs
-
-ds = cs.read_dataset("data/demo", as_of="{AS_OF}", currency="{CURRENCY}")
-```
-
-## What is in it
-
-One hidden number per account, its fit, drives everything together: well-fitting accounts onboard faster, use more, answer
-happier, ask for less support, grow, and stay. What makes such data hard to read is in it on purpose:
-
-* Most accounts have not finished: contracts still run, features are not adopted yet, tickets are open, leads are on their way.
-* Unhappy accounts answer surveys less often.
-* Customer-success managers turn to accounts in trouble, so that their actions look worse than they are.
-* Some accounts never do anything, some pause, some fall back to the free plan, some come back under a new subscription.
-* About a fifth of the revenue is in USD; prices rise with each year of a contract; yearly contracts end at renewals.
-* A few contracts have been cancelled and end after {AS_OF}: a scheduled end.
-* Some comments hold an e-mail address or a telephone number.
-
-Sessions are recorded at a tenth of the simulator's usual rate, so that the data stay small; sign-ups, onboarding steps and the
-first use of each feature are all there.
-
-## How to make it again
-
-```
-python tools/make_demo.py
-```
-
-writes the same bytes (seed {SCENARIO.seed}; a test compares them). What is true behind the data (the fit of each account, its
-chances of leaving, the real effect of each action) is not in this folder; the simulator returns it:
-
-```python
-ds, truth = cs.simulate_company(accounts={ACCOUNTS}, months={SCENARIO.months}, seed={SCENARIO.seed}, event_rate=0.1, probe_hours=6)
-truth.latent, truth.estimands, truth.parameters
-```
-"""
+    return README.format(rows=rows, accounts=ACCOUNTS, months=SCENARIO.months, seed=SCENARIO.seed, as_of=AS_OF, currency=CURRENCY)
 
 
 def file_name(name: str) -> str:
