@@ -1,0 +1,103 @@
+"""Step curves over time since the start: survival and cumulative incidence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from cs_analysis import glossary
+from cs_analysis.show.style import PALETTE, SMALL_N, axes_or_new, figure_style, finish, groups, legend, one_metric, small_runs
+
+_TICK_STEPS = (1, 7, 30, 90, 180, 365, 730, 1825)
+
+
+def curve(table: pd.DataFrame, *, ax: Axes | None = None, language: str = "en") -> Axes:
+    """Return axes with one step curve a group, each with its band.
+
+    Nothing is drawn beyond the table's last row: what has not been observed is not shown. Stretches with fewer than 30 at risk are dashed and
+    lighter, and the legend says so.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Estimates of one metric with key `time_days`; other keys make the groups. `n` is the number at risk.
+    ax : Axes, optional
+        Where to draw; a new figure without it.
+    language : str
+        Language of the texts.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    MissingColumnsError, ParameterError
+        The table is not an estimates table over `time_days`, or holds several metrics.
+
+    Examples
+    --------
+    >>> from cs_analysis.stats.estimates import estimates
+    >>> table = estimates({"time_days": [30.0, 60.0]}, metric="survival", unit="share", estimate=[0.9, 0.8], n=[100, 80])
+    >>> ax = curve(table)
+    >>> [line.get_drawstyle() for line in ax.lines]
+    ['steps-post']
+    >>> import matplotlib.pyplot as plt; plt.close(ax.figure)
+    """
+    metric, unit = one_metric(table, key="time_days")
+    parts = groups(table, key="time_days", language=language)
+    with figure_style():
+        ax = axes_or_new(ax)
+        for (name, part), color in zip(parts, _colors(len(parts)), strict=True):
+            _draw(ax, _from_day_zero(part), color=color, name=name)
+        finish(ax, unit=unit, title=glossary.title(metric, language), language=language)
+        _days_axis(ax, language=language)
+        if unit == "share":
+            ax.set_ylim(0, 1.02)
+        _legend(ax, parts, language=language)
+    return ax
+
+
+def _from_day_zero(part: pd.DataFrame) -> pd.DataFrame:
+    """Start a survival curve at one and every other at nothing, before anybody could have had the event."""
+    if not len(part) or part["time_days"].iloc[0] == 0:
+        return part
+    start = 1.0 if part["metric"].iloc[0] == "survival" else 0.0
+    first = part.iloc[[0]].assign(time_days=0.0, estimate=start, conf_low=start, conf_high=start)
+    return pd.concat([first, part], ignore_index=True)
+
+
+def _draw(ax: Axes, part: pd.DataFrame, *, color: str, name: str) -> None:
+    x, y = part["time_days"].to_numpy(), part["estimate"].to_numpy()
+    if part["conf_low"].notna().any():
+        low, high = part["conf_low"].to_numpy(), part["conf_high"].to_numpy()
+        ax.fill_between(x, low, high, where=np.isfinite(low) & np.isfinite(high), step="post", color=color, alpha=0.15, linewidth=0)
+    for small, first, after in small_runs(part):
+        # One row more than the stretch: a step lasts until the next row's time.
+        stretch = slice(first, after + 1)
+        ax.plot(
+            x[stretch], y[stretch], drawstyle="steps-post", color=color, linewidth=2, label=name, alpha=0.55 if small else 1, linestyle="--" if small else "-"
+        )
+
+
+def _days_axis(ax: Axes, *, language: str) -> None:
+    """Set ticks at weeks, months, quarters or years of days: the spans people think in."""
+    ax.set_xlim(left=0)
+    longest = ax.get_xlim()[1]
+    step = next((step for step in _TICK_STEPS if longest / step <= 10), _TICK_STEPS[-1])
+    ax.set_xticks(np.arange(0, longest, step))
+    ax.set_xlabel(glossary.label("at_risk", language))
+
+
+def _legend(ax: Axes, parts: list[tuple[str, pd.DataFrame]], *, language: str) -> None:
+    colors = _colors(len(parts))
+    handles = [Line2D([], [], color=color, linewidth=2, label=name) for (name, _), color in zip(parts, colors, strict=True) if name]
+    if any((part["n"] < SMALL_N).any() for _, part in parts):
+        handles.append(Line2D([], [], color="#333333", alpha=0.55, linewidth=2, linestyle="--", label=glossary.label("small_n", language, limit=SMALL_N)))
+    legend(ax, handles)
+
+
+def _colors(count: int) -> list[str]:
+    return [PALETTE[i % len(PALETTE)] for i in range(count)]

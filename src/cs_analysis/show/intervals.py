@@ -1,0 +1,70 @@
+"""Estimates side by side: one row a group, its point and its interval."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from cs_analysis import glossary
+from cs_analysis.show.style import PALETTE, SMALL_N, axes_or_new, figure_style, finish, legend, one_metric, small_mark
+from cs_analysis.stats.estimates import key_columns
+
+
+def interval_plot(table: pd.DataFrame, *, key: str, ax: Axes | None = None, language: str = "en") -> Axes:
+    """Return axes with one row a value of `key`: a point, and its interval as a bar. The order is the table's.
+
+    Points on fewer than 30 cases are hollow, and the legend says so.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Estimates of one metric; a row for each value of `key` (and of the other keys, if there are any).
+    key : str
+        Key column that names the rows.
+    ax : Axes, optional
+        Where to draw; a new figure without it.
+    language : str
+        Language of the texts.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    MissingColumnsError, ParameterError
+        The table has no such key, is not an estimates table or holds several metrics.
+
+    Examples
+    --------
+    >>> from cs_analysis.stats.estimates import estimates
+    >>> table = estimates({"event": ["export", "share"]}, metric="adoption_rate", unit="share", estimate=[0.4, 0.2], n=[100, 100])
+    >>> ax = interval_plot(table, key="event")
+    >>> [text.get_text() for text in ax.get_yticklabels()]
+    ['export', 'share']
+    >>> import matplotlib.pyplot as plt; plt.close(ax.figure)
+    """
+    metric, unit = one_metric(table, key=key)
+    rows = table[table["estimate"].notna()].reset_index(drop=True)
+    names = [" · ".join(str(value) for value in values) for values in rows[[key, *_others(rows, key)]].itertuples(index=False)]
+    with figure_style():
+        ax = axes_or_new(ax, height=0.9 + 0.36 * max(len(rows), 1))
+        _draw(ax, rows)
+        finish(ax, unit=unit, title=glossary.title(metric, language), language=language, value_axis="x")
+        ax.set_yticks(range(len(rows)), names)
+        ax.set_ylim(len(rows) - 0.5, -0.5)
+        if unit == "share":
+            ax.set_xlim(left=0)
+        legend(ax, [small_mark(language)] if (rows["n"] < SMALL_N).any() else [])
+    return ax
+
+
+def _others(rows: pd.DataFrame, key: str) -> list[str]:
+    return [name for name in key_columns(rows) if name != key]
+
+
+def _draw(ax: Axes, rows: pd.DataFrame) -> None:
+    ax.hlines(rows.index, rows["conf_low"], rows["conf_high"], color=PALETTE[0], linewidth=3, alpha=0.35)
+    for row in rows.itertuples():
+        face = "white" if row.n < SMALL_N else PALETTE[0]
+        ax.plot(row.estimate, row.Index, linestyle="", marker="o", markersize=7, markerfacecolor=face, markeredgecolor=PALETTE[0])

@@ -1,0 +1,110 @@
+"""How every figure looks: one palette that colour-blind readers can tell apart, one frame, and the two marks (small n, not over yet)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Any, Literal
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
+
+from cs_analysis import glossary
+from cs_analysis.errors import MissingColumnsError, ParameterError
+from cs_analysis.show.text import axis_text
+from cs_analysis.stats.estimates import COLUMNS, key_columns
+
+SMALL_N = 30
+INK = "#333333"
+QUIET = "#8a8a8a"
+PALETTE = tuple(sns.color_palette("colorblind").as_hex()[i] for i in (0, 1, 2, 4, 3, 7, 9, 5))
+
+# DejaVu Sans comes with matplotlib: the same letters on every machine, Turkish ones included.
+_RC = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "hatch.linewidth": 1.2,
+}
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """Apply the package's style inside the block and leave matplotlib's settings as they were."""
+    with sns.axes_style("ticks", rc=_RC), plt.rc_context({"font.size": 10, "axes.labelsize": 10, "legend.fontsize": 9}):
+        yield
+
+
+def axes_or_new(ax: Axes | None, *, height: float = 3.6) -> Axes:
+    """Return `ax`, or the axes of a new figure as wide as a report's text."""
+    return ax if ax is not None else plt.subplots(figsize=(8.2, height), layout="constrained")[1]
+
+
+def finish(ax: Axes, *, unit: str, title: str, language: str, value_axis: Literal["x", "y"] = "y") -> None:
+    """Write the value axis in its unit and draw frame and grid; the ticks are set here because matplotlib makes them only when it draws."""
+    axis = ax.yaxis if value_axis == "y" else ax.xaxis
+    axis.set_major_formatter(FuncFormatter(axis_text(unit, language)))
+    axis.set_label_text(title)
+    ax.grid(visible=True, axis=value_axis, color="#e3e3e3", linewidth=0.8)
+    ax.set_axisbelow(True)
+    ax.tick_params(colors=INK, labelsize=9, length=0)
+    sns.despine(ax=ax, left=value_axis == "y", bottom=value_axis == "x")
+
+
+def small_mark(language: str) -> Line2D:
+    """Return the legend entry of points that rest on few cases."""
+    return Line2D([], [], linestyle="", marker="o", markerfacecolor="white", markeredgecolor=INK, label=glossary.label("small_n", language, limit=SMALL_N))
+
+
+def unfinished_mark(language: str) -> Line2D:
+    """Return the legend entry of periods that are not over yet."""
+    return Line2D([], [], linestyle=":", marker="s", markerfacecolor="white", markeredgecolor=INK, color=INK, label=glossary.label("unfinished", language))
+
+
+def legend(ax: Axes, handles: Iterable[Any]) -> None:
+    """Put the legend above the axes, where it covers no data; none when there is nothing to tell apart."""
+    entries = list(handles)
+    if entries:
+        ax.legend(handles=entries, loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, borderaxespad=0.2)
+
+
+def one_metric(table: pd.DataFrame, *, key: str) -> tuple[str, str]:
+    """Return the metric and unit of a table that holds a single one and the key column `key`; raise otherwise."""
+    missing = [name for name in (key, *COLUMNS) if name not in table.columns]
+    if missing:
+        raise MissingColumnsError(missing, table.columns, table="estimates")
+    found = table[["metric", "unit"]].drop_duplicates()
+    if len(found) != 1:
+        names = ", ".join(found["metric"]) or "none"
+        raise ParameterError(f"a figure shows one metric in one unit; the table has {names}. Choose one: table[table['metric'] == ...].")
+    return str(found["metric"].iloc[0]), str(found["unit"].iloc[0])
+
+
+def groups(table: pd.DataFrame, *, key: str, language: str) -> list[tuple[str, pd.DataFrame]]:
+    """Return the table's groups by its other key columns, each with its name and sorted along `key`; a single unnamed one without them."""
+    others = [name for name in key_columns(table) if name not in (key, "unfinished")]
+    seen = table[table["estimate"].notna()]
+    # Unsorted: groups keep the order in which the table has them ("1d", "7d", "28d").
+    parts = seen.groupby(others, dropna=False, sort=False, observed=True) if others else [((), seen)]
+    return [(" · ".join(_value(value, language) for value in values), part.sort_values(key, kind="stable")) for values, part in parts]
+
+
+def small_runs(table: pd.DataFrame) -> list[tuple[bool, int, int]]:
+    """Return the stretches of consecutive rows below and above the small-n limit: whether small, first row, row after the last."""
+    runs, position = [], 0
+    for small, rows in groupby(table["n"] < SMALL_N):
+        length = len(list(rows))
+        runs.append((small, position, position + length))
+        position += length
+    return runs
+
+
+def _value(value: object, language: str) -> str:
+    return glossary.label("all", language) if pd.isna(value) else str(value)

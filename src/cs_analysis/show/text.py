@@ -1,0 +1,161 @@
+"""Numbers, dates and intervals as text: rounded to what a reader needs, written as the language writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+import pandas as pd
+from babel import Locale
+from babel.dates import format_date
+from babel.numbers import format_compact_currency, format_compact_decimal, format_currency, format_decimal, format_percent
+
+from cs_analysis import glossary
+
+Grain = Literal["day", "month", "quarter", "year"]
+
+_PATTERNS = {"points": "#,##0", "count": "#,##0", "ratio": "#,##0.00", "per_month": "#,##0.00", "days": "#,##0"}
+
+
+def value_text(value: float, unit: str, language: str = "en") -> str:
+    """Return one value with its unit, rounded for reading; a dash where it is missing.
+
+    Shares are written as per cent with one decimal, money in whole units from 1,000 on, points, counts and days as whole numbers.
+
+    Examples
+    --------
+    >>> value_text(0.0312, "share"), value_text(120400.4, "EUR"), value_text(-12.4, "points")
+    ('3.1%', '€120,400', '−12')
+    """
+    if pd.isna(value):
+        return "–"
+    locale = Locale.parse(language)
+    if unit == "share":
+        return _signed(format_percent(value, _percent_pattern(locale), locale=locale))
+    if unit in _PATTERNS:
+        # Adding zero turns the -0.0 that rounding leaves into 0.0, which nobody writes with a sign.
+        return _signed(format_decimal(round(value, 2 if unit in ("ratio", "per_month") else 0) + 0.0, _PATTERNS[unit], locale=locale))
+    pattern = locale.currency_formats["standard"].pattern
+    whole = abs(value) >= 1000
+    return _signed(format_currency(value, unit, pattern.replace(".00", "") if whole else pattern, locale=locale, currency_digits=not whole))
+
+
+def interval_text(low: float, high: float, unit: str, language: str = "en") -> str:
+    """Return an interval as text; empty where there is none.
+
+    Examples
+    --------
+    >>> interval_text(0.02, 0.045, "share")
+    '2.0% to 4.5%'
+    """
+    if pd.isna(low) and pd.isna(high):
+        return ""
+    return glossary.label("interval", language, low=value_text(low, unit, language), high=value_text(high, unit, language))
+
+
+def amount_text(value: float, unit: str, language: str = "en") -> str:
+    """Return the size of a difference in words: two shares differ by percentage points, not by per cent.
+
+    Examples
+    --------
+    >>> amount_text(0.012, "share"), amount_text(3.0, "points")
+    ('1.2 percentage points', '3 points')
+    """
+    if unit == "share":
+        locale = Locale.parse(language)
+        number = _signed(format_decimal(round(100 * value, 1) + 0.0, "#,##0.0", locale=locale))
+        return glossary.label("percentage_points", language, value=number)
+    text = value_text(value, unit, language)
+    return glossary.label(unit, language, value=text) if unit in ("points", "days", "per_month") else text
+
+
+def level_text(conf_level: float, language: str = "en") -> str:
+    """Return a confidence level as per cent, with no more decimals than it has.
+
+    Examples
+    --------
+    >>> level_text(0.95), level_text(0.975)
+    ('95%', '97.5%')
+    """
+    locale = Locale.parse(language)
+    return str(format_percent(conf_level, locale.percent_formats[None].pattern.replace("0", "0.##"), locale=locale))
+
+
+def date_text(date: pd.Timestamp, language: str = "en") -> str:
+    """Return a day as text.
+
+    Examples
+    --------
+    >>> date_text(pd.Timestamp("2026-10-31"))
+    'October 31, 2026'
+    """
+    return str(format_date(date.date(), "long", locale=language))
+
+
+def period_text(start: pd.Timestamp, grain: Grain = "month", language: str = "en", *, short: bool = False) -> str:
+    """Return the name of the period that starts at `start`.
+
+    Examples
+    --------
+    >>> period_text(pd.Timestamp("2026-10-01")), period_text(pd.Timestamp("2026-10-01"), "quarter", short=True)
+    ('October 2026', 'Q4 2026')
+    """
+    patterns = {
+        "day": "d MMM y" if short else "long",
+        "month": "LLL y" if short else "LLLL y",
+        "quarter": "QQQ y" if short else "QQQQ y",
+        "year": "y",
+    }
+    return str(format_date(start.date(), patterns[grain], locale=language))
+
+
+def grain_of(starts: Iterable[pd.Timestamp]) -> Grain:
+    """Return the length of the periods that start at these days: the longest that fits all of them.
+
+    Examples
+    --------
+    >>> grain_of(pd.to_datetime(["2026-01-01", "2026-04-01"]))
+    'quarter'
+    """
+    days = pd.Series(pd.to_datetime(list(starts))).drop_duplicates().sort_values()
+    if (days.dt.day != 1).any():
+        return "day"
+    shortest = days.diff().min()
+    if pd.isna(shortest) or shortest < pd.Timedelta(days=1):
+        return "month"
+    by_length: tuple[tuple[int, Grain], ...] = ((360, "year"), (85, "quarter"), (27, "month"))
+    return next((grain for length, grain in by_length if shortest >= pd.Timedelta(days=length)), "day")
+
+
+def axis_text(unit: str, language: str = "en") -> Callable[[float, object], str]:
+    """Return the function that writes the numbers along an axis: short, as 1.2M instead of 1,200,000."""
+    locale = Locale.parse(language)
+    if unit == "share":
+        pattern = locale.percent_formats[None].pattern.replace("0", "0.#")
+        return lambda value, _: _signed(format_percent(value, pattern, locale=locale))
+    if unit in ("points", "count", "days"):
+        return lambda value, _: _signed(_short_number(value, locale))
+    if unit in _PATTERNS:
+        return lambda value, _: _signed(format_decimal(value, locale=locale))
+    return lambda value, _: _signed(_short_money(value, unit, locale))
+
+
+def _short_number(value: float, locale: Locale) -> str:
+    return str(format_compact_decimal(value, locale=locale, fraction_digits=1) if abs(value) >= 10_000 else format_decimal(value, locale=locale))
+
+
+def _short_money(value: float, currency: str, locale: Locale) -> str:
+    if abs(value) >= 1_000_000:
+        return str(format_compact_currency(value, currency, locale=locale, fraction_digits=1))
+    pattern = locale.currency_formats["standard"].pattern.replace(".00", "")
+    return str(format_currency(value, currency, pattern, locale=locale, currency_digits=False))
+
+
+def _percent_pattern(locale: Locale) -> str:
+    """Return the language's own way of writing per cent, with one decimal."""
+    return str(locale.percent_formats[None].pattern.replace("0", "0.0"))
+
+
+def _signed(text: str) -> str:
+    """Write a minus sign as typographers do, so that it is not read as a hyphen."""
+    return text.replace("-", "−")
