@@ -214,3 +214,60 @@ def test_simulate_makes_tables_that_pass_the_check(tmp_path: Path) -> None:
     assert "20 accounts over 6 months" in said.stdout
     day = said.stdout.partition("known up to ")[2].partition(":")[0]
     assert command("check", tmp_path / "company", "--as-of", day).returncode == 0
+
+
+def test_list_names_the_reports_and_their_parameters() -> None:
+    said = command("list")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "churn - " in said.stdout
+    assert "overview - " in said.stdout
+    assert "conf_level: float" in said.stdout
+
+
+@pytest.mark.slow
+def test_report_writes_the_pages_and_says_where(demo: Path, tmp_path: Path) -> None:
+    said = command("report", "--data", demo, *AS_OF, "--out", tmp_path / "pack", "--only", "churn", "--by", "segment", "--language", "de")
+    assert said.returncode == 0, said.stderr
+    assert said.stderr == ""
+    assert said.stdout == f"The reports: {tmp_path / 'pack' / 'index.html'}\n"
+    manifest = json.loads((tmp_path / "pack" / "run.json").read_text())
+    assert list(manifest["reports"]) == ["churn"]
+    given = manifest["reports"]["churn"]["parameters"]
+    assert (given["by"], given["language"], given["as_of"]) == ("segment", "de", "2026-10-31")
+
+
+@pytest.mark.slow
+def test_run_takes_the_parameters_that_the_notebook_declares(demo: Path, tmp_path: Path) -> None:
+    said = command("run", "churn", "--data", demo, *AS_OF, "--out", tmp_path / "out", "-p", "conf_level=0.8", "-p", "period=2026-08")
+    assert said.returncode == 0, said.stderr
+    assert said.stdout == f"The report: {tmp_path / 'out' / 'churn.html'}\n"
+    given = json.loads((tmp_path / "out" / "run.json").read_text())["reports"]["churn"]["parameters"]
+    assert (given["conf_level"], given["period"]) == (0.8, "2026-08")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["-p", "conf_levle=0.8"], "did you mean conf_level?"),
+        (["-p", "conf_level=most"], "conf_level must be float, not 'most'"),
+    ],
+)
+def test_a_parameter_that_the_notebook_does_not_declare_is_wrong_use(demo: Path, tmp_path: Path, arguments: list[str], complaint: str) -> None:
+    said = command("run", "churn", "--data", demo, *AS_OF, "--out", tmp_path / "out", *arguments)
+    assert said.returncode == 2
+    assert complaint in said.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_report_names_the_reports_there_are(demo: Path, tmp_path: Path) -> None:
+    said = command("report", "--data", demo, *AS_OF, "--out", tmp_path / "out", "--only", "chrun")
+    assert said.returncode == 2
+    assert "there is no report 'chrun'; there are churn, overview" in said.stderr
+
+
+def test_report_of_broken_tables_ends_with_code_1_and_without_pages(faulty: Path, tmp_path: Path) -> None:
+    said = command("report", "--data", faulty, *AS_OF, "--out", tmp_path / "out")
+    assert said.returncode == 1
+    assert "accounts.account_id: duplicate key" in said.stderr
+    assert "Traceback" not in said.stderr
+    assert not (tmp_path / "out").exists()

@@ -231,20 +231,27 @@ def _report(arguments: argparse.Namespace) -> int:
 
     options = ("data", "as_of", "out", "period", "by", "conf_level", "language", "only", "timezone", "currency")
     result = run_pack(**{name: getattr(arguments, name) for name in options}, progress=_progress())
+    for name, error in result.errors.items():
+        _say(f"the report {name} is incomplete: {error}")
     print(f"The reports: {result.index}")
     return FINE if result.ok else FOUND_ERRORS
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from cs_analysis.report.notebooks import find_report
+    from cs_analysis.report.parameters import from_texts
     from cs_analysis.report.run import run_report
 
-    result = run_report(arguments.notebook, data=arguments.data, as_of=arguments.as_of, out=arguments.out, parameters=dict(arguments.parameter))
+    parameters = from_texts(find_report(arguments.notebook).parameters, dict(arguments.parameter))
+    result = run_report(arguments.notebook, data=arguments.data, as_of=arguments.as_of, out=arguments.out, parameters=parameters, progress=_progress())
+    if not result.ok:
+        _say(f"the report is incomplete: {result.error}")
     print(f"The report: {result.page}")
-    return FINE
+    return FINE if result.ok else FOUND_ERRORS
 
 
 def _list(_: argparse.Namespace) -> int:
-    from cs_analysis.report.run import list_reports
+    from cs_analysis.report.notebooks import list_reports
 
     for report in list_reports():
         print(report)
