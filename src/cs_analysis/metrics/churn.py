@@ -5,6 +5,7 @@ A customer is an account with a paying subscription phase (see `RevenuePolicy`);
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import pandas as pd
@@ -18,7 +19,7 @@ from cs_analysis.facts.subscriptions import customer_spells, customers_by_period
 from cs_analysis.stats.durations import durations
 from cs_analysis.stats.estimates import estimates, stack
 from cs_analysis.stats.intervals import wilson
-from cs_analysis.stats.survival import survival_curve
+from cs_analysis.stats.survival import survival_at, survival_curve
 
 
 def logo_churn_rate(ds: Dataset, *, period: Period = "month", by: By = None, conf_level: float = 0.95, policy: RevenuePolicy = DEFAULT_POLICY) -> pd.DataFrame:
@@ -78,6 +79,7 @@ def customer_survival(
     *,
     by: By = None,
     conf_level: float = 0.95,
+    at_days: Sequence[float] | None = None,
     observed_from: date | str | pd.Timestamp | None = None,
     policy: RevenuePolicy = DEFAULT_POLICY,
 ) -> pd.DataFrame:
@@ -94,6 +96,8 @@ def customer_survival(
         Columns of `accounts` to group by, as of the export.
     conf_level : float
         Level of the limits.
+    at_days : sequence of float, optional
+        Only these days instead of every event time; a row is missing where nobody has been seen that long.
     observed_from : date, str or Timestamp, optional
         First day from which leavers are on record. State it when the tables hold only customers who were still there on
         that day (a migrated billing system): spells that began earlier are then at risk only from it (left truncation).
@@ -122,7 +126,10 @@ def customer_survival(
     >>> cs.customer_survival(ds, by="segment")  # doctest: +SKIP
     """
     waiting = customer_durations(ds, by=by, observed_from=observed_from, policy=policy)
-    return as_named(survival_curve(waiting, group_columns(by) or None, conf_level=conf_level))
+    groups = group_columns(by) or None
+    if at_days is not None:
+        return as_named(survival_at(waiting, groups, at_days=at_days, conf_level=conf_level))
+    return as_named(survival_curve(waiting, groups, conf_level=conf_level))
 
 
 def customer_durations(

@@ -1,0 +1,198 @@
+"""Running reports into a folder that appears whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+from nbformat import NotebookNode
+
+from cs_analysis import __version__, glossary
+from cs_analysis.data.dataset import Dataset
+from cs_analysis.data.fingerprint import fingerprint
+from cs_analysis.errors import ReportError
+from cs_analysis.report import markup
+from cs_analysis.report.collect import collected
+from cs_analysis.report.execution import execute
+from cs_analysis.report.html import Listed, index_html, report_html
+from cs_analysis.report.notebooks import Report, read_notebook
+from cs_analysis.report.stored import without_times
+from cs_analysis.show.text import date_text
+from cs_analysis.stats.estimates import COLUMNS
+
+Progress = Callable[[str], None] | None
+_VERSIONS = ("duckdb", "ibis-framework", "lifelines", "matplotlib", "numpy", "pandas", "papermill", "scipy", "statsmodels")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One report and the parameter values it is run with."""
+
+    report: Report
+    values: Mapping[str, Any]
+
+    @property
+    def language(self) -> str:
+        """Language of the page."""
+        return str(self.values.get("language", "en"))
+
+
+@dataclass
+class _Result:
+    """What a run left: its error (or nothing), the seconds it took, its numbers and its cards."""
+
+    run: Run
+    error: str
+    seconds: float
+    kpis: list[dict[str, Any]] = field(default_factory=list)
+    estimates: list[dict[str, Any]] = field(default_factory=list)
+    cards: str = ""
+
+
+@dataclass(frozen=True)
+class PackResult:
+    """Where a pack lies and whether every report in it is complete.
+
+    Attributes
+    ----------
+    folder, index : Path
+        The folder of the pack and its first page.
+    ok : bool
+        Whether every report ran to its end.
+    errors : mapping
+        Report -> error of those that did not.
+    """
+
+    folder: Path
+    index: Path
+    ok: bool
+    errors: Mapping[str, str]
+
+
+def run_batch(runs: Sequence[Run], ds: Dataset, out: Path, *, progress: Progress = None) -> PackResult:
+    """Run reports one after the other and move their pages, numbers and notebooks into place at the end.
+
+    Reports that fail leave a page that says so; the others go on. If any fails, a pack that is there already and complete is
+    left alone, and the new one goes beside it, to `<out>.incomplete`.
+    """
+    started = time.perf_counter()
+    with _building(out) as folder:
+        results = [_run(run, folder, progress=progress) for run in runs]
+        errors = {result.run.report.name: result.error for result in results if result.error}
+        _write_numbers(results, folder)
+        (folder / "index.html").write_text(_index(results, ds), encoding="utf-8")
+        _write_json(folder / "run.json", _manifest(results, ds, seconds=time.perf_counter() - started))
+        place = out.with_name(f"{out.name}.incomplete") if errors and is_complete(out) else out
+        _move(folder, place)
+    return PackResult(place, place / "index.html", not errors, errors)
+
+
+def is_complete(folder: Path) -> bool:
+    """Return whether a folder holds a pack all of whose reports ran to their end."""
+    try:
+        manifest = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("status") == "complete"
+
+
+@contextmanager
+def _building(out: Path) -> Iterator[Path]:
+    """Give a fresh folder beside `out`, gone at the end if it was not moved into place."""
+    if out.exists() and not (out / "run.json").is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise ReportError(f"{out} must be a new folder, an empty one or an earlier pack; it holds something else. Choose another folder.")
+    folder = out.with_name(f".{out.name}.building")
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "notebooks").mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move(folder: Path, place: Path) -> None:
+    """Put a finished folder in place; the one before is out of the way only between two renames."""
+    before = place.with_name(f".{place.name}.before")
+    shutil.rmtree(before, ignore_errors=True)
+    if place.exists():
+        place.rename(before)
+    folder.rename(place)
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def _run(run: Run, folder: Path, *, progress: Progress) -> _Result:
+    name, target = run.report.name, folder / "notebooks" / f"{run.report.name}.ipynb"
+    started = time.perf_counter()
+    error = execute(run.report, target, run.values)
+    result = _Result(run, error, time.perf_counter() - started)
+    if target.exists():
+        notebook = without_times(read_notebook(target))
+        nbformat.write(notebook, target)
+    else:
+        notebook = read_notebook(run.report.path)
+    result.kpis, result.estimates = collected(notebook, report=name) if target.exists() else ([], [])
+    result.cards = _cards(notebook) if target.exists() else ""
+    (folder / f"{name}.html").write_text(report_html(notebook, title=run.report.title, language=run.language, error=error), encoding="utf-8")
+    if progress is not None:
+        progress(f"{name}: {f'failed, {error.splitlines()[0]}' if error else 'done'} ({result.seconds:.1f} s)")
+    return result
+
+
+def _cards(notebook: NotebookNode) -> str:
+    """Return the HTML of the first cards of a notebook."""
+    outputs = (output.get("data", {}).get("text/html", "") for cell in notebook.cells for output in cell.get("outputs", []))
+    return next((html for html in outputs if html.startswith('<ul class="cards">')), "")
+
+
+def _write_numbers(results: Sequence[_Result], folder: Path) -> None:
+    rows = [row for result in results for row in result.estimates]
+    keys = dict.fromkeys(key for row in rows for key in row if key not in COLUMNS)
+    types = {**dict.fromkeys(COLUMNS[2:5], "float64"), "n": "int64"}
+    table = pd.DataFrame(rows, columns=[*keys, *COLUMNS]).astype(types)
+    for key in keys:
+        table[key] = _one_type(table[key])
+    table.to_parquet(folder / "estimates.parquet", index=False)
+    table.to_csv(folder / "estimates.csv", index=False)
+    _write_json(folder / "kpis.json", [row for result in results for row in result.kpis])
+
+
+def _one_type(values: pd.Series) -> pd.Series:
+    """Return a key column as numbers if all of it are, else as text; a report without the key has none."""
+    numbers = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    return values if numbers else values.map(str, na_action="ignore").astype("object").where(values.notna(), None)
+
+
+def _index(results: Sequence[_Result], ds: Dataset) -> str:
+    language = results[0].run.language
+    facts = [(glossary.label("data_as_of", language), date_text(ds.as_of, language))]
+    listed = [Listed(f"{r.run.report.name}.html", r.run.report.title, r.cards, r.error) for r in results]
+    title = glossary.label("index_title", language)
+    return index_html(listed, title=title, language=language, cover=markup.cover(title, facts))
+
+
+def _manifest(results: Sequence[_Result], ds: Dataset, *, seconds: float) -> dict[str, Any]:
+    failed = any(result.error for result in results)
+    return {
+        "status": "incomplete" if failed else "complete",
+        "as_of": ds.as_of.isoformat(),
+        "data_fingerprint": fingerprint(ds),
+        "ignored_rows": dict(ds.ignored_rows),
+        "seed": 0,
+        "seconds": round(seconds, 2),
+        "versions": {"cs-analysis": __version__, "python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
+        "reports": {r.run.report.name: {"parameters": dict(r.run.values), "error": r.error, "seconds": round(r.seconds, 2)} for r in results},
+    }
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,55 @@
+"""Numbers that travel beside the text of a notebook: written by its cells as data, collected by whoever ran it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+from nbformat import NotebookNode
+
+from cs_analysis.stats.estimates import COLUMNS
+
+MIME = "application/vnd.cs-analysis.kpi+json"
+_DIGITS = 10
+
+
+def as_data(table: pd.DataFrame, *, kind: str) -> dict[str, Any]:
+    """Return an estimates table as the payload of a data output: numbers to ten significant digits, periods as ISO dates.
+
+    `kind` is `kpi` for headline numbers and `estimates` for everything else.
+    """
+    return {"kind": kind, "rows": [{key: _plain(value) for key, value in row.items()} for row in table.to_dict("records")]}
+
+
+def collected(notebook: NotebookNode, *, report: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the headline numbers and all estimates that an executed notebook emitted, each with the report's name, without repeats."""
+    kpis: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
+    for payload in _payloads(notebook):
+        named = [{"report": report, **_ordered(row)} for row in payload["rows"]]
+        rows += [row for row in named if row not in rows]
+        if payload["kind"] == "kpi":
+            kpis += [row for row in named if row not in kpis]
+    return kpis, rows
+
+
+def _payloads(notebook: NotebookNode) -> Iterator[dict[str, Any]]:
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if MIME in output.get("data", {}):
+                yield output["data"][MIME]
+
+
+def _ordered(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with its keys first, as in every estimates table; a notebook file sorts them."""
+    return {**{key: value for key, value in row.items() if key not in COLUMNS}, **{name: row[name] for name in COLUMNS}}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, pd.Timestamp):
+        return value.date().isoformat()
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
+    return value.item() if hasattr(value, "item") else None if pd.isna(value) else value

@@ -1,0 +1,69 @@
+"""Running one notebook in a kernel of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cs_analysis.report.notebooks import Report
+
+BATCH_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "PYTHONHASHSEED": "0",
+    "PYTHONUTF8": "1",
+}
+_NO_DEBUGGER = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+
+
+def execute(report: Report, target: Path, values: Mapping[str, Any]) -> str:
+    """Run a report's notebook with parameter values, write it with outputs to `target`, and return its error or nothing.
+
+    Notebook and kernel talk over sockets in a private folder. What was computed before an error is in `target`.
+    """
+    import papermill  # noqa: PLC0415 - over a second to import
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError  # noqa: PLC0415
+    from traitlets.config import Config  # noqa: PLC0415
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    with batch_environment(), tempfile.TemporaryDirectory(prefix="cs-") as sockets:
+        private = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/k"}})
+        try:
+            papermill.execute_notebook(
+                str(report.path),
+                str(target),
+                parameters=dict(values),
+                kernel_name="python3",
+                progress_bar=False,
+                request_save_on_cell_execute=False,
+                cwd=str(report.path.parent),
+                shutdown_kernel="immediate",
+                config=private,
+            )
+        except papermill.PapermillExecutionError as error:
+            return f"{error.ename}: {error.evalue}"
+        except (DeadKernelError, CellTimeoutError) as error:
+            return f"{type(error).__name__}: {error}"
+    return ""
+
+
+@contextmanager
+def batch_environment() -> Iterator[None]:
+    """Set the environment of kernels for the length of a block: one thread each, nothing that depends on a random seed of the interpreter."""
+    wanted = {**BATCH_ENVIRONMENT, **_NO_DEBUGGER}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,88 @@
+"""From an executed notebook to a page: no code, no scripts, nothing from the network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
+
+import jinja2
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+
+from cs_analysis import glossary
+
+_TEMPLATE = Path(__file__).with_name("template")
+_HEADING = re.compile(r"^(#{1,3}) +(.+?)\s*$", re.MULTILINE)
+_ADDED_ON_FAILURE = "papermill-error-cell-tag"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A report as the index shows it: its file, its title, its cards as HTML, and why it is incomplete, if it is."""
+
+    file: str
+    title: str
+    cards: str
+    error: str
+
+
+def report_html(notebook: NotebookNode, *, title: str, language: str, error: str = "") -> str:
+    """Return the page of an executed notebook; with `error` it says at its head that it is incomplete and why."""
+    page, contents = _with_anchors(notebook)
+    words = {name: glossary.label(name, language) for name in ("incomplete", "incomplete_text")}
+    report = {
+        "title": title,
+        "language": language,
+        "css": _css(),
+        "contents": contents,
+        "contents_label": glossary.label("contents", language),
+        "error": error,
+        **words,
+    }
+    html, _ = _exporter().from_notebook_node(page, resources={"report": report})
+    return str(html)
+
+
+def index_html(reports: Iterable[Listed], *, title: str, language: str, cover: str) -> str:
+    """Return the page that lists the reports of a pack."""
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_TEMPLATE), autoescape=False, undefined=jinja2.StrictUndefined)  # noqa: S701 - each text is escaped where it is put in
+    template = environment.get_template("pack.html.j2")
+    return template.render(reports=reports, title=title, language=language, cover=cover, css=_css(), incomplete=glossary.label("incomplete", language))
+
+
+def _with_anchors(notebook: NotebookNode) -> tuple[NotebookNode, list[tuple[str, str]]]:
+    """Return a copy whose headings can be linked to, with the contents to come after the first cell of text, and the contents."""
+    page = NotebookNode({**notebook, "cells": [NotebookNode({**cell}) for cell in notebook.cells if _ADDED_ON_FAILURE not in _tags(cell)]})
+    contents: list[tuple[str, str]] = []
+
+    def linked(match: re.Match[str]) -> str:
+        level, text = len(match[1]), match[2]
+        anchor = f"s{len(contents) + 1}"
+        if level == 2:
+            contents.append((anchor, text))
+        return f"<h{level}{f' id={chr(34)}{anchor}{chr(34)}' if level == 2 else ''}>{escape(text)}</h{level}>\n"
+
+    written = [cell for cell in page.cells if cell.cell_type == "markdown"]
+    for cell in written:
+        cell.source = _HEADING.sub(linked, cell.source)
+        cell.metadata = NotebookNode({**cell.metadata, "contents": cell is written[0]})
+    return page, contents
+
+
+def _tags(cell: NotebookNode) -> list[str]:
+    return list(cell.metadata.get("tags", []))
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    """Return the exporter, made once for all pages of a batch."""
+    return HTMLExporter(template_name="template", extra_template_basedirs=[str(_TEMPLATE.parent)], exclude_anchor_links=True)
+
+
+@cache
+def _css() -> str:
+    return (_TEMPLATE / "report.css").read_text(encoding="utf-8")

@@ -1,0 +1,86 @@
+"""HTML of a report's parts. Every text that comes from data is escaped here; nothing else writes HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Card:
+    """One headline number in words: what it is, its value, its interval, its base, how it changed, what it means."""
+
+    title: str
+    value: str
+    interval: str
+    base: str
+    change: str
+    definition: str
+
+
+def cover(title: str, facts: Iterable[tuple[str, str]], notes: Iterable[str] = ()) -> str:
+    """Return the title block: a list of facts (name, value), then sentences about the data."""
+    listed = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
+    sentences = "".join(f"<p>{escape(note)}</p>" for note in notes)
+    return f'<section class="cover" aria-label="{escape(title)}"><dl>{listed}</dl>{sentences}</section>'
+
+
+def cards(shown: Iterable[Card]) -> str:
+    """Return headline numbers as a list of cards."""
+    return f'<ul class="cards">{"".join(_card(card) for card in shown)}</ul>'
+
+
+def table(frame: pd.DataFrame, *, caption: str) -> str:
+    """Return a table of texts with a caption; the first column names the row, columns of figures are set flush right."""
+    numeric = [position > 0 and _is_figures(frame[name]) for position, name in enumerate(frame.columns)]
+    head = "".join(f'<th scope="col"{_flush(right)}>{escape(str(name))}</th>' for name, right in zip(frame.columns, numeric, strict=True))
+    body = "".join(f"<tr>{_cells(row, numeric)}</tr>" for row in frame.astype(str).itertuples(index=False, name=None))
+    return f'<div class="wide"><table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def folded(summary: str, content: str) -> str:
+    """Return content that opens on a click; it needs no script."""
+    return f"<details><summary>{escape(summary)}</summary>{content}</details>"
+
+
+def caption(text: str) -> str:
+    """Return the caption of a figure."""
+    return f'<p class="caption">{escape(text)}</p>'
+
+
+def sentence(text: str, *, kind: str = "note") -> str:
+    """Return one sentence as a paragraph of a kind: `note`, `warning` or `error`."""
+    return f'<p class="{escape(kind)}">{escape(text)}</p>'
+
+
+def definitions(entries: Mapping[str, str], *, heading: str) -> str:
+    """Return what the metrics mean, as a list under a small heading."""
+    listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in entries.items())
+    return f'<section class="definitions"><h2>{escape(heading)}</h2><dl>{listed}</dl></section>'
+
+
+def _card(card: Card) -> str:
+    lines = [
+        f'<span class="title">{escape(card.title)}</span>',
+        f'<span class="value">{escape(card.value)}</span>',
+        f'<span class="interval">{escape(card.interval)}</span>',
+        f'<span class="base">{escape(card.base)}</span>' if card.base else "",
+        f'<span class="change">{escape(card.change)}</span>' if card.change else "",
+    ]
+    return f'<li title="{escape(card.definition)}">{"".join(lines)}</li>'
+
+
+def _cells(row: tuple[str, ...], numeric: list[bool]) -> str:
+    first, *others = (escape(cell) for cell in row)
+    return f'<th scope="row">{first}</th>' + "".join(f"<td{_flush(right)}>{cell}</td>" for cell, right in zip(others, numeric[1:], strict=True))
+
+
+def _flush(right: bool) -> str:
+    return ' class="figure"' if right else ""
+
+
+def _is_figures(texts: pd.Series) -> bool:
+    return bool(texts.astype(str).str.contains(r"\d|^–?$", regex=True).all()) and bool(texts.astype(str).str.contains(r"\d").any())

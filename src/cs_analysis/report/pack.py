@@ -1,0 +1,107 @@
+"""Running every report on a folder of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cs_analysis.data.reading import Moment, read_dataset
+from cs_analysis.errors import ParameterError
+from cs_analysis.report.batch import PackResult, Progress, Run, run_batch
+from cs_analysis.report.notebooks import Report, list_reports
+from cs_analysis.report.page import reported_month
+from cs_analysis.report.parameters import checked_parameters
+from cs_analysis.report.run import moment_text
+
+__all__ = ["PackResult", "run_pack"]
+
+
+def run_pack(
+    *,
+    data: str | Path,
+    as_of: Moment,
+    out: str | Path,
+    period: str | None = None,
+    by: str | None = None,
+    conf_level: float = 0.95,
+    language: str = "en",
+    only: Sequence[str] | None = None,
+    timezone: str | None = None,
+    currency: str | None = None,
+    progress: Progress = None,
+) -> PackResult:
+    """Run every report that comes with the package and write one folder: pages, an index, numbers and a manifest.
+
+    The data are read and checked before the first report starts. A report that fails leaves a page that says so, and the
+    others go on; a complete earlier pack is then left in place and the new one goes to `<out>.incomplete`.
+
+    Parameters
+    ----------
+    data : path
+        Folder of tables or DuckDB file.
+    as_of : date, str or Timestamp
+        Last day or instant that counts.
+    out : path
+        New folder, empty folder or earlier pack; replaced as a whole at the end.
+    period : str, optional
+        Month reported on, such as "2026-10"; default: the last one that is over.
+    by : str, optional
+        Column to group by.
+    conf_level : float
+        Level of the intervals.
+    language : {"en", "de", "tr"}
+        Language of numbers, labels and definitions.
+    only : sequence of str, optional
+        Names of the reports to run.
+    timezone, currency : str, optional
+        As in `read_dataset`.
+    progress : callable, optional
+        Called with a line of text after each report.
+
+    Returns
+    -------
+    PackResult
+        Folder, index page, whether all is complete, and the errors.
+
+    Raises
+    ------
+    ParameterError
+        A value is of another type than the reports declare, or a report unknown; nothing is run then.
+    ContractError
+        The data break the contract.
+    ReportError
+        `out` holds something else.
+
+    Examples
+    --------
+    >>> run_pack(data="data/demo", as_of="2026-10-31", out="reports/2026-10").ok  # doctest: +SKIP
+    True
+    """
+    wanted: dict[str, Any] = {
+        "data": str(Path(data).resolve()),
+        "as_of": moment_text(as_of),
+        "period": period,
+        "by": by,
+        "conf_level": conf_level,
+        "language": language,
+        "timezone": timezone,
+        "currency": currency,
+    }
+    runs = [_run(report, wanted) for report in _chosen(only)]
+    ds = read_dataset(data, as_of=as_of, timezone=timezone, currency=currency)
+    reported_month(ds, period)
+    return run_batch(runs, ds, Path(out), progress=progress)
+
+
+def _chosen(only: Sequence[str] | None) -> list[Report]:
+    reports = {report.name: report for report in list_reports()}
+    unknown = [name for name in only or () if name not in reports]
+    if unknown:
+        raise ParameterError(f"there is no report {', '.join(map(repr, unknown))}; there are {', '.join(reports)}.")
+    return [report for name, report in reports.items() if only is None or name in only]
+
+
+def _run(report: Report, wanted: dict[str, Any]) -> Run:
+    given = {name: value for name, value in wanted.items() if name in report.parameters}
+    return Run(report, checked_parameters(report.parameters, given, name=report.name))

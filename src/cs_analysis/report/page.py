@@ -1,0 +1,174 @@
+"""What the cells of a report notebook call: each method shows one part of the page and emits its numbers as data.
+
+No method returns anything, so that a cell that ends in one leaves no repr behind.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import cast
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from cs_analysis import __version__, glossary
+from cs_analysis.data.calendar import Period
+from cs_analysis.data.dataset import Dataset
+from cs_analysis.errors import ParameterError
+from cs_analysis.report import markup
+from cs_analysis.report.cards import card
+from cs_analysis.report.collect import MIME, as_data
+from cs_analysis.show.tables import labelled
+from cs_analysis.show.text import date_text, grain_of, level_text, period_text
+
+_DOTS_PER_INCH = 160
+_COLOURS = 256
+
+
+class Page:
+    """A report on a dataset, for one month, in one language.
+
+    Attributes
+    ----------
+    period : Timestamp
+        First day of the month reported on, by default the last one that was over at `as_of`.
+    """
+
+    def __init__(self, ds: Dataset, *, title: str, period: str | None = None, by: str | None = None, conf_level: float = 0.95, language: str = "en") -> None:
+        self.ds, self.title, self.by, self.conf_level, self.language = ds, title, by, conf_level, language
+        self.period = reported_month(ds, period)
+        self._shown: list[str] = []
+
+    def cover(self) -> None:
+        """Show what the report is about: month, data date, scope, what was left out and what the check warned of."""
+        word = self._word
+        as_of = self.ds.as_of
+        accounts = len(self.ds.tables["accounts"].to_pandas(["account_id"]))
+        facts = [
+            (word("period"), period_text(self.period, "month", self.language)),
+            (word("data_as_of"), date_text(as_of, self.language) if as_of == self.ds.calendar.end_of(as_of.date()) else as_of.isoformat(timespec="minutes")),
+            (word("scope"), word("scope_accounts", count=accounts)),
+            *([(word("by"), self.by)] if self.by else []),
+        ]
+        ignored = sum(self.ds.ignored_rows.values())
+        notes = [word("ignored_one" if ignored == 1 else "ignored_many", count=ignored), self._warnings()]
+        warnings = markup.folded(word("finding"), markup.table(self._findings(), caption=self._warnings())) if len(self.ds.findings) else ""
+        self._html(markup.cover(self.title, facts, notes) + warnings)
+
+    def cards(self, *tables: pd.DataFrame) -> None:
+        """Show the headline numbers of the month: the row of each metric that belongs to it, with the change from the row before."""
+        end = (self.ds.as_of + pd.Timedelta(1, "us")).tz_localize(None)
+        shown = [card(rows, self.period, end=end, language=self.language) for table in tables for _, rows in table.groupby("metric", sort=False)]
+        headline = pd.concat([row for _, row in shown], ignore_index=True)
+        self._html(markup.cards(words for words, _ in shown), data=headline, kind="kpi")
+
+    def figure(self, ax: Axes, *, table: pd.DataFrame, caption: str, alt: str) -> None:
+        """Show a figure with its caption and, folded, the numbers behind it."""
+        figure = cast("Figure", ax.figure)
+        with io.BytesIO() as png:
+            figure.savefig(png, format="png", dpi=_DOTS_PER_INCH, facecolor="white")
+            picture = Image.open(png).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+        plt.close(figure)
+        with io.BytesIO() as small:
+            picture.save(small, format="png", optimize=True)
+            encoded = base64.b64encode(small.getvalue()).decode()
+        display({"image/png": encoded, "text/plain": alt}, metadata={"image/png": {"alt": alt, "width": 820}}, raw=True)
+        numbers = markup.table(self._labelled(table), caption=caption)
+        self._html(markup.caption(caption) + markup.folded(self._word("numbers"), numbers), data=table)
+
+    def table(self, table: pd.DataFrame, *, caption: str) -> None:
+        """Show estimates as a table."""
+        note = markup.sentence(self._word("small_n_note", limit=30)) if (table["n"] < 30).any() else ""
+        self._html(markup.table(self._labelled(table), caption=caption) + note, data=table)
+
+    def emit(self, table: pd.DataFrame) -> None:
+        """Hand on estimates as data without showing them."""
+        self._html("", data=table)
+
+    def unfinished(self, table: pd.DataFrame, *, period: Period = "month") -> list[pd.Timestamp]:
+        """Return the periods of a table that are not over at `as_of`."""
+        end = self.ds.as_of + pd.Timedelta(1, "us")
+        begins = self.ds.calendar.period_start(end, period).tz_convert(self.ds.calendar.zone).tz_localize(None)
+        return [] if self.ds.calendar.period_start(end, period) == end else [start for start in table["period"].unique() if start >= begins]
+
+    def sentence(self, text: str) -> None:
+        """Show one sentence."""
+        self._html(markup.sentence(text))
+
+    def has(self, table: str, *, subject: str) -> bool:
+        """Return whether the dataset has a table; if not, say which subject is left out for want of it."""
+        if table in self.ds.tables:
+            return True
+        self._html(markup.sentence(self._word("skipped", subject=subject, table=table)))
+        return False
+
+    def footer(self) -> None:
+        """Show the definitions of the metrics used and what the report was made from."""
+        entries = [glossary.entry(name, self.language) for name in dict.fromkeys(self._shown) if name in glossary.names()]
+        texts = {entry.title: f"{entry.definition} {entry.pitfalls[0] if entry.pitfalls else ''}".strip() for entry in entries}
+        calendar = self.ds.calendar
+        made = [
+            f"{self._word('conf_level')} {level_text(self.conf_level, self.language)}",
+            f"{self._word('timezone')} {calendar.timezone}",
+            *([f"{self._word('currency')} {self.ds.currency}"] if self.ds.currency else []),
+            f"cs-analysis {__version__}",
+        ]
+        self._html(markup.definitions(texts, heading=self._word("definitions")) + markup.sentence(" · ".join(made), kind="provenance"))
+
+    def _labelled(self, table: pd.DataFrame) -> pd.DataFrame:
+        grain = grain_of(table["period"]) if "period" in table.columns and len(table) else None
+        return labelled(table, conf_level=self.conf_level, grain=grain, language=self.language)
+
+    def _findings(self) -> pd.DataFrame:
+        found = self.ds.findings
+        place = found["table"] + found["column"].where(found["column"] == "", "." + found["column"])
+        names = [self._word(name) for name in ("where", "finding", "rows", "what_to_do")]
+        return pd.DataFrame(dict(zip(names, (place, found["rule"], found["rows"], found["what_to_do"]), strict=True)))
+
+    def _warnings(self) -> str:
+        count = len(self.ds.findings)
+        name = "warnings_none" if not count else "warning_one" if count == 1 else "warnings_many"
+        return self._word(name, count=count)
+
+    def _word(self, name: str, **values: object) -> str:
+        return glossary.label(name, self.language, **values)
+
+    def _html(self, html: str, *, data: pd.DataFrame | None = None, kind: str = "estimates") -> None:
+        """Display HTML, and beside it the numbers it shows."""
+        bundle: dict[str, object] = {"text/html": html}
+        if data is not None:
+            self._shown += list(data["metric"].unique())
+            bundle[MIME] = as_data(data, kind=kind)
+        display(bundle, raw=True)
+
+
+def reported_month(ds: Dataset, period: str | None) -> pd.Timestamp:
+    """Return the first day of the month `period` (such as 2026-10), by default of the last month that is over at `as_of`.
+
+    Raises
+    ------
+    ParameterError
+        `period` is no month, or the month had not begun at `as_of`.
+    """
+    end = (ds.as_of + pd.Timedelta(1, "us")).tz_convert(ds.calendar.zone).tz_localize(None)
+    if period is None:
+        return pd.Timestamp(end.to_period("M").start_time) - pd.offsets.MonthBegin(1)
+    try:
+        month = pd.Timestamp(pd.Period(period, freq="M").start_time)
+    except ValueError as error:
+        raise ParameterError(f"period must be a month such as 2026-10, not {period!r}.") from error
+    if month >= end:
+        raise ParameterError(f"the month {period} had not begun at the data's as_of {ds.as_of:%Y-%m-%d}. Report an earlier month, or read with a later as_of.")
+    return month
+
+
+def last_days(table: pd.DataFrame) -> pd.DataFrame:
+    """Return of a daily table the last day of each month as that month's row; a month that the table breaks off in is left out."""
+    days = pd.DatetimeIndex(table["period"])
+    kept = table[days.is_month_end].copy()
+    return kept.assign(period=kept["period"].dt.to_period("M").dt.start_time)
