@@ -208,6 +208,7 @@ def test_a_closed_pipe_is_no_error_to_speak_of() -> None:
     assert (said.returncode, said.stderr) == (1, "")
 
 
+@pytest.mark.slow
 def test_simulate_makes_tables_that_pass_the_check(tmp_path: Path) -> None:
     said = command("simulate", "--into", tmp_path / "company", "--accounts", "20", "--months", "6", "--seed", "3")
     assert said.returncode == 0, said.stderr
@@ -245,6 +246,7 @@ def test_run_takes_the_parameters_that_the_notebook_declares(demo: Path, tmp_pat
     assert (given["conf_level"], given["period"]) == (0.8, "2026-08")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -259,12 +261,14 @@ def test_a_parameter_that_the_notebook_does_not_declare_is_wrong_use(demo: Path,
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_report_names_the_reports_there_are(demo: Path, tmp_path: Path) -> None:
     said = command("report", "--data", demo, *AS_OF, "--out", tmp_path / "out", "--only", "chrun")
     assert said.returncode == 2
     assert "there is no report 'chrun'; there are churn, overview" in said.stderr
 
 
+@pytest.mark.slow
 def test_report_of_broken_tables_ends_with_code_1_and_without_pages(faulty: Path, tmp_path: Path) -> None:
     said = command("report", "--data", faulty, *AS_OF, "--out", tmp_path / "out")
     assert said.returncode == 1
