@@ -8,7 +8,7 @@ from cs_analysis import glossary
 from cs_analysis.errors import ParameterError
 from cs_analysis.report.markup import Card
 from cs_analysis.show.tables import n_text
-from cs_analysis.show.text import Grain, amount_text, grain_of, interval_text, period_text, value_text
+from cs_analysis.show.text import Grain, amount_text, difference_text, grain_of, interval_text, period_text, value_text
 from cs_analysis.stats.estimates import COLUMNS
 from cs_analysis.stats.intervals import Interval, difference
 
@@ -30,7 +30,7 @@ def card(table: pd.DataFrame, period: pd.Timestamp, *, end: pd.Timestamp, langua
     grain = grain_of(table["period"])
     over = (now["period"].to_period(_FREQUENCIES[grain]) + 1).start_time <= end
     name = period_text(now["period"], grain, language) + ("" if over else f" ({glossary.label('unfinished', language)})")
-    interval = interval_text(now["conf_low"], now["conf_high"], now["unit"], language)
+    interval = interval_text(now["conf_low"], now["conf_high"], now["unit"], language=language)
     return (
         Card(
             title=f"{entry.title}, {name}",
@@ -56,7 +56,7 @@ def _change(rows: pd.DataFrame, *, direction: str, grain: Grain, language: str) 
     then = period_text(comparable["period"].iloc[-2], grain, language)
     unit, change = str(rows["unit"].iloc[-1]), difference(now, before)
     if change.conf_low <= 0 <= change.conf_high:
-        limits = glossary.label("change_interval", language, low=_signed(change.conf_low, unit, language), high=_signed(change.conf_high, unit, language))
+        limits = glossary.label("change_interval", language, limits=difference_text(change.conf_low, change.conf_high, unit, language=language))
         return f"{glossary.label('change_none', language, period=then)} ({limits})"
     if change.estimate == 0:
         return glossary.label("change_same", language, period=then)
@@ -66,10 +66,6 @@ def _change(rows: pd.DataFrame, *, direction: str, grain: Grain, language: str) 
 
 def _judged(change: float, direction: str, language: str) -> str:
     return glossary.label("better" if (change > 0) == (direction == "higher") else "worse", language)
-
-
-def _signed(value: float, unit: str, language: str) -> str:
-    return ("−" if value < 0 else "+") + amount_text(abs(value), unit, language)
 
 
 def _empty(metric: str, language: str) -> Card:

@@ -46,7 +46,7 @@ def labelled(table: pd.DataFrame, *, conf_level: float = 0.95, grain: Grain | No
     shown[value_title] = [value_text(value, unit, language) for value, unit in zip(table["estimate"], table["unit"], strict=True)]
     if table[["conf_low", "conf_high"]].notna().any(axis=None):
         limits = zip(table["conf_low"], table["conf_high"], table["unit"], strict=True)
-        shown[interval_title(conf_level, language)] = [interval_text(low, high, unit, language) for low, high, unit in limits]
+        shown[interval_title(conf_level, language)] = [interval_text(low, high, unit, language=language) for low, high, unit in limits]
     shown[glossary.label("n", language)] = [n_text(n, language) for n in table["n"]]
     return pd.DataFrame(shown, index=range(len(table)))
 

@@ -40,7 +40,7 @@ def value_text(value: float, unit: str, language: str = "en") -> str:
     return _signed(format_currency(value, unit, pattern.replace(".00", "") if whole else pattern, locale=locale, currency_digits=not whole))
 
 
-def interval_text(low: float, high: float, unit: str, language: str = "en") -> str:
+def interval_text(low: float, high: float, unit: str, *, language: str = "en") -> str:
     """Return an interval as text; empty where there is none.
 
     Examples
@@ -61,12 +61,19 @@ def amount_text(value: float, unit: str, language: str = "en") -> str:
     >>> amount_text(0.012, "share"), amount_text(3.0, "points")
     ('1.2 percentage points', '3 points')
     """
-    if unit == "share":
-        locale = Locale.parse(language)
-        number = _signed(format_decimal(round(100 * value, 1) + 0.0, "#,##0.0", locale=locale))
-        return glossary.label("percentage_points", language, value=number)
-    text = value_text(value, unit, language)
-    return glossary.label(unit, language, value=text) if unit in ("points", "days", "per_month") else text
+    return _with_unit(_bare(value, unit, language), unit, language)
+
+
+def difference_text(low: float, high: float, unit: str, *, language: str = "en") -> str:
+    """Return the interval of a difference in words, each limit with its sign.
+
+    Examples
+    --------
+    >>> difference_text(-0.038, 0.058, "share"), difference_text(1.0, 4.0, "points")
+    ('−3.8 to +5.8 percentage points', '+1 to +4 points')
+    """
+    low_text, high_text = (("" if limit < 0 else "+") + _bare(limit, unit, language) for limit in (low, high))
+    return _with_unit(glossary.label("interval", language, low=low_text, high=high_text), unit, language)
 
 
 def level_text(conf_level: float, language: str = "en") -> str:
@@ -138,6 +145,18 @@ def axis_text(unit: str, language: str = "en") -> Callable[[float, object], str]
     if unit in _PATTERNS:
         return lambda value, _: _signed(format_decimal(value, locale=locale))
     return lambda value, _: _signed(_short_money(value, unit, locale))
+
+
+def _bare(value: float, unit: str, language: str) -> str:
+    """Return the number of a difference without the word that names its unit."""
+    if unit != "share":
+        return value_text(value, unit, language)
+    return _signed(format_decimal(round(100 * value, 1) + 0.0, "#,##0.0", locale=Locale.parse(language)))
+
+
+def _with_unit(text: str, unit: str, language: str) -> str:
+    names = {"share": "percentage_points", "points": "points", "days": "days", "per_month": "per_month"}
+    return glossary.label(names[unit], language, value=text) if unit in names else text
 
 
 def _short_number(value: float, locale: Locale) -> str:
