@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cs_analysis.data.reading import Moment, read_dataset
+from cs_analysis.data.reading import Moment, OnError, read_dataset
 from cs_analysis.errors import ParameterError
 from cs_analysis.report.batch import PackResult, Progress, Run, run_batch
 from cs_analysis.report.notebooks import Report, list_reports
@@ -29,6 +29,7 @@ def run_pack(
     only: Sequence[str] | None = None,
     timezone: str | None = None,
     currency: str | None = None,
+    on_error: OnError = "raise",
     progress: Progress = None,
 ) -> PackResult:
     """Run every report that comes with the package and write one folder: pages, an index, numbers and a manifest.
@@ -56,6 +57,9 @@ def run_pack(
         Names of the reports to run.
     timezone, currency : str, optional
         As in `read_dataset`.
+    on_error : {"raise", "quarantine"}
+        Whether rows that break the contract stop the pack, or are set aside (as in `read_dataset`) and the pack goes on; every
+        page then lists them.
     progress : callable, optional
         Called with a line of text after each report.
 
@@ -87,9 +91,10 @@ def run_pack(
         "language": language,
         "timezone": timezone,
         "currency": currency,
+        "on_error": on_error,
     }
     runs = [_run(report, wanted) for report in _chosen(only)]
-    ds = read_dataset(data, as_of=as_of, timezone=timezone, currency=currency)
+    ds = read_dataset(data, as_of=as_of, timezone=timezone, currency=currency, on_error=on_error)
     reported_month(ds, period)
     return run_batch(runs, ds, Path(out), progress=progress)
 

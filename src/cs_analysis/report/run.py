@@ -66,7 +66,8 @@ def run_report(
     report = find_report(notebook)
     own = {"data": str(Path(data).resolve()), "as_of": moment_text(as_of)}
     values = checked_parameters(report.parameters, {**own, **(parameters or {})}, name=report.name)
-    ds = read_dataset(data, as_of=as_of, timezone=values.get("timezone"), currency=values.get("currency"))
+    reading = {name: values[name] for name in ("timezone", "currency", "on_error") if name in values}
+    ds = read_dataset(data, as_of=as_of, **reading)
     result = run_batch([Run(report, values)], ds, Path(out), progress=progress)
     name = report.name
     return RunResult(result.folder / f"{name}.html", result.folder / "notebooks" / f"{name}.ipynb", result.ok, result.errors.get(name, ""))
