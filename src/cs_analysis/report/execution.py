@@ -36,8 +36,8 @@ def execute(report: Report, target: Path, values: Mapping[str, Any]) -> str:
         private = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/k"}})
         try:
             papermill.execute_notebook(
-                str(report.path),
-                str(target),
+                _literal(report.path),
+                _literal(target),
                 parameters=dict(values),
                 kernel_name="python3",
                 progress_bar=False,
@@ -51,6 +51,11 @@ def execute(report: Report, target: Path, values: Mapping[str, Any]) -> str:
         except (DeadKernelError, CellTimeoutError) as error:
             return f"{type(error).__name__}: {error}"
     return ""
+
+
+def _literal(path: Path) -> str:
+    """Return a path as papermill takes it, which reads braces as places for parameters."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 @contextmanager

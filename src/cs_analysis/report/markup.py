@@ -33,9 +33,9 @@ def cards(shown: Iterable[Card]) -> str:
     return f'<ul class="cards">{"".join(_card(card) for card in shown)}</ul>'
 
 
-def table(frame: pd.DataFrame, *, caption: str) -> str:
-    """Return a table of texts with a caption; the first column names the row, columns of figures are set flush right."""
-    numeric = [position > 0 and _is_figures(frame[name]) for position, name in enumerate(frame.columns)]
+def table(frame: pd.DataFrame, *, caption: str, figures: int = 0) -> str:
+    """Return a table of texts with a caption; the first column names the row, the last `figures` columns are set flush right."""
+    numeric = [position >= len(frame.columns) - figures for position in range(len(frame.columns))]
     head = "".join(f'<th scope="col"{_flush(right)}>{escape(str(name))}</th>' for name, right in zip(frame.columns, numeric, strict=True))
     body = "".join(f"<tr>{_cells(row, numeric)}</tr>" for row in frame.astype(str).itertuples(index=False, name=None))
     return f'<div class="wide"><table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -64,11 +64,11 @@ def definitions(entries: Mapping[str, str], *, heading: str) -> str:
 
 def _card(card: Card) -> str:
     lines = [
-        f'<span class="title">{escape(card.title)}</span>',
-        f'<span class="value">{escape(card.value)}</span>',
-        f'<span class="interval">{escape(card.interval)}</span>',
-        f'<span class="base">{escape(card.base)}</span>' if card.base else "",
-        f'<span class="change">{escape(card.change)}</span>' if card.change else "",
+        f'<p class="title">{escape(card.title)}</p>',
+        f'<p class="value"><strong>{escape(card.value)}</strong></p>',
+        f'<p class="interval">{escape(card.interval)}</p>',
+        f'<p class="base">{escape(card.base)}</p>' if card.base else "",
+        f'<p class="change">{escape(card.change)}</p>' if card.change else "",
     ]
     return f'<li title="{escape(card.definition)}">{"".join(lines)}</li>'
 
@@ -80,7 +80,3 @@ def _cells(row: tuple[str, ...], numeric: list[bool]) -> str:
 
 def _flush(right: bool) -> str:
     return ' class="figure"' if right else ""
-
-
-def _is_figures(texts: pd.Series) -> bool:
-    return bool(texts.astype(str).str.contains(r"\d|^–?$", regex=True).all()) and bool(texts.astype(str).str.contains(r"\d").any())

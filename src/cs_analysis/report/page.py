@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+from pathlib import Path
 from typing import cast
 
 import matplotlib.pyplot as plt
@@ -24,10 +25,12 @@ from cs_analysis.report import markup
 from cs_analysis.report.cards import card
 from cs_analysis.report.collect import MIME, as_data
 from cs_analysis.show.tables import labelled
-from cs_analysis.show.text import date_text, grain_of, level_text, period_text
+from cs_analysis.show.text import date_text, level_text, period_text, value_text
+from cs_analysis.stats.estimates import key_columns
 
 _DOTS_PER_INCH = 160
 _COLOURS = 256
+_STYLE = Path(__file__).with_name("template") / "notebook.css"
 
 
 class Page:
@@ -48,7 +51,7 @@ class Page:
         """Show what the report is about: month, data date, scope, what was left out and what the check warned of."""
         word = self._word
         as_of = self.ds.as_of
-        accounts = len(self.ds.tables["accounts"].to_pandas(["account_id"]))
+        accounts = value_text(len(self.ds.tables["accounts"].to_pandas(["account_id"])), "count", self.language)
         facts = [
             (word("period"), period_text(self.period, "month", self.language)),
             (word("data_as_of"), date_text(as_of, self.language) if as_of == self.ds.calendar.end_of(as_of.date()) else as_of.isoformat(timespec="minutes")),
@@ -56,8 +59,10 @@ class Page:
             *([(word("by"), self.by)] if self.by else []),
         ]
         ignored = sum(self.ds.ignored_rows.values())
-        notes = [word("ignored_one" if ignored == 1 else "ignored_many", count=ignored), self._warnings()]
+        notes = [word("ignored_one" if ignored == 1 else "ignored_many", count=value_text(ignored, "count", self.language)), self._warnings()]
         warnings = markup.folded(word("finding"), markup.table(self._findings(), caption=self._warnings())) if len(self.ds.findings) else ""
+        # JupyterLab has no style of ours; on the page, which has, the template leaves this output out.
+        display({"text/html": f"<style>{_STYLE.read_text(encoding='utf-8')}</style>"}, metadata={"cs-analysis": "style"}, raw=True)
         self._html(markup.cover(self.title, facts, notes) + warnings)
 
     def cards(self, *tables: pd.DataFrame) -> None:
@@ -78,13 +83,13 @@ class Page:
             picture.save(small, format="png", optimize=True)
             encoded = base64.b64encode(small.getvalue()).decode()
         display({"image/png": encoded, "text/plain": alt}, metadata={"image/png": {"alt": alt, "width": 820}}, raw=True)
-        numbers = markup.table(self._labelled(table), caption=caption)
+        numbers = self._labelled(table, caption=caption)
         self._html(markup.caption(caption) + markup.folded(self._word("numbers"), numbers), data=table)
 
     def table(self, table: pd.DataFrame, *, caption: str) -> None:
         """Show estimates as a table."""
         note = markup.sentence(self._word("small_n_note", limit=30)) if (table["n"] < 30).any() else ""
-        self._html(markup.table(self._labelled(table), caption=caption) + note, data=table)
+        self._html(self._labelled(table, caption=caption) + note, data=table)
 
     def emit(self, table: pd.DataFrame) -> None:
         """Hand on estimates as data without showing them."""
@@ -120,9 +125,10 @@ class Page:
         ]
         self._html(markup.definitions(texts, heading=self._word("definitions")) + markup.sentence(" · ".join(made), kind="provenance"))
 
-    def _labelled(self, table: pd.DataFrame) -> pd.DataFrame:
-        grain = grain_of(table["period"]) if "period" in table.columns and len(table) else None
-        return labelled(table, conf_level=self.conf_level, grain=grain, language=self.language)
+    def _labelled(self, table: pd.DataFrame, *, caption: str) -> str:
+        words = labelled(table, conf_level=self.conf_level, language=self.language)
+        names = len(key_columns(table)) + (len(table["metric"].unique()) > 1)
+        return markup.table(words, caption=caption, figures=len(words.columns) - names)
 
     def _findings(self) -> pd.DataFrame:
         found = self.ds.findings
