@@ -143,9 +143,15 @@ def label(name: str, language: str = "en", **values: object) -> str:
     return cast("str", labels[name]).format(**values)
 
 
-@cache
-def _texts(language: str) -> dict[str, Any]:
+def check_language(language: str) -> str:
+    """Return `language` if there are texts in it, else raise `ParameterError`."""
     if language not in LANGUAGES:
         raise ParameterError(f"language must be one of {', '.join(LANGUAGES)}, not {language!r}.")
+    return language
+
+
+@cache
+def _texts(language: str) -> dict[str, Any]:
+    check_language(language)
     path = Path(__file__).with_name("glossary") / f"{language}.toml"
     return tomllib.loads(path.read_text(encoding="utf-8"))

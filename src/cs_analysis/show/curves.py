@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from cs_analysis import glossary
-from cs_analysis.show.style import PALETTE, SMALL_N, axes_or_new, figure_style, finish, groups, legend, one_metric, small_runs
+from cs_analysis.show.style import INK, SMALL_N, axes_or_new, colors, figure_style, finish, groups, legend, one_metric, small_runs
 
 _TICK_STEPS = (1, 7, 30, 90, 180, 365, 730, 1825)
 
@@ -50,7 +50,7 @@ def curve(table: pd.DataFrame, *, ax: Axes | None = None, language: str = "en") 
     parts = groups(table, key="time_days", language=language)
     with figure_style():
         ax = axes_or_new(ax)
-        for (name, part), color in zip(parts, _colors(len(parts)), strict=True):
+        for (name, part), color in zip(parts, colors(len(parts)), strict=True):
             _draw(ax, _from_day_zero(part), color=color, name=name)
         finish(ax, unit=unit, title=glossary.title(metric, language), language=language)
         _days_axis(ax, language=language)
@@ -65,7 +65,8 @@ def _from_day_zero(part: pd.DataFrame) -> pd.DataFrame:
     if not len(part) or part["time_days"].iloc[0] == 0:
         return part
     start = 1.0 if part["metric"].iloc[0] == "survival" else 0.0
-    first = part.iloc[[0]].assign(time_days=0.0, estimate=start, conf_low=start, conf_high=start)
+    limit = start if part["conf_low"].notna().any() else np.nan
+    first = part.iloc[[0]].assign(time_days=0.0, estimate=start, conf_low=limit, conf_high=limit)
     return pd.concat([first, part], ignore_index=True)
 
 
@@ -92,12 +93,7 @@ def _days_axis(ax: Axes, *, language: str) -> None:
 
 
 def _legend(ax: Axes, parts: list[tuple[str, pd.DataFrame]], *, language: str) -> None:
-    colors = _colors(len(parts))
-    handles = [Line2D([], [], color=color, linewidth=2, label=name) for (name, _), color in zip(parts, colors, strict=True) if name]
+    handles = [Line2D([], [], color=color, linewidth=2, label=name) for (name, _), color in zip(parts, colors(len(parts)), strict=True) if name]
     if any((part["n"] < SMALL_N).any() for _, part in parts):
-        handles.append(Line2D([], [], color="#333333", alpha=0.55, linewidth=2, linestyle="--", label=glossary.label("small_n", language, limit=SMALL_N)))
+        handles.append(Line2D([], [], color=INK, alpha=0.55, linewidth=2, linestyle="--", label=glossary.label("small_n", language, limit=SMALL_N)))
     legend(ax, handles)
-
-
-def _colors(count: int) -> list[str]:
-    return [PALETTE[i % len(PALETTE)] for i in range(count)]

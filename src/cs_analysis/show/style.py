@@ -68,6 +68,11 @@ def unfinished_mark(language: str) -> Line2D:
     return Line2D([], [], linestyle=":", marker="s", markerfacecolor="white", markeredgecolor=INK, color=INK, label=glossary.label("unfinished", language))
 
 
+def colors(count: int) -> list[str]:
+    """Return a colour a group; they repeat where there are more groups than colours."""
+    return [PALETTE[number % len(PALETTE)] for number in range(count)]
+
+
 def legend(ax: Axes, handles: Iterable[Any]) -> None:
     """Put the legend above the axes, where it covers no data; none when there is nothing to tell apart."""
     entries = list(handles)

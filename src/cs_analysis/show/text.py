@@ -29,7 +29,7 @@ def value_text(value: float, unit: str, language: str = "en") -> str:
     """
     if pd.isna(value):
         return "–"
-    locale = Locale.parse(language)
+    locale = _locale(language)
     if unit == "share":
         return _signed(format_percent(value, _percent_pattern(locale), locale=locale))
     if unit in _PATTERNS:
@@ -84,7 +84,7 @@ def level_text(conf_level: float, language: str = "en") -> str:
     >>> level_text(0.95), level_text(0.975)
     ('95%', '97.5%')
     """
-    locale = Locale.parse(language)
+    locale = _locale(language)
     return str(format_percent(conf_level, locale.percent_formats[None].pattern.replace("0", "0.##"), locale=locale))
 
 
@@ -96,7 +96,7 @@ def date_text(date: pd.Timestamp, language: str = "en") -> str:
     >>> date_text(pd.Timestamp("2026-10-31"))
     'October 31, 2026'
     """
-    return str(format_date(date.date(), "long", locale=language))
+    return str(format_date(date.date(), "long", locale=_locale(language)))
 
 
 def period_text(start: pd.Timestamp, grain: Grain = "month", language: str = "en", *, short: bool = False) -> str:
@@ -113,7 +113,7 @@ def period_text(start: pd.Timestamp, grain: Grain = "month", language: str = "en
         "quarter": "QQQ y" if short else "QQQQ y",
         "year": "y",
     }
-    return str(format_date(start.date(), patterns[grain], locale=language))
+    return str(format_date(start.date(), patterns[grain], locale=_locale(language)))
 
 
 def grain_of(starts: Iterable[pd.Timestamp]) -> Grain:
@@ -136,7 +136,7 @@ def grain_of(starts: Iterable[pd.Timestamp]) -> Grain:
 
 def axis_text(unit: str, language: str = "en") -> Callable[[float, object], str]:
     """Return the function that writes the numbers along an axis: short, as 1.2M instead of 1,200,000."""
-    locale = Locale.parse(language)
+    locale = _locale(language)
     if unit == "share":
         pattern = locale.percent_formats[None].pattern.replace("0", "0.#")
         return lambda value, _: _signed(format_percent(value, pattern, locale=locale))
@@ -147,11 +147,15 @@ def axis_text(unit: str, language: str = "en") -> Callable[[float, object], str]
     return lambda value, _: _signed(_short_money(value, unit, locale))
 
 
+def _locale(language: str) -> Locale:
+    return Locale.parse(glossary.check_language(language))
+
+
 def _bare(value: float, unit: str, language: str) -> str:
     """Return the number of a difference without the word that names its unit."""
     if unit != "share":
         return value_text(value, unit, language)
-    return _signed(format_decimal(round(100 * value, 1) + 0.0, "#,##0.0", locale=Locale.parse(language)))
+    return _signed(format_decimal(round(100 * value, 1) + 0.0, "#,##0.0", locale=_locale(language)))
 
 
 def _with_unit(text: str, unit: str, language: str) -> str:

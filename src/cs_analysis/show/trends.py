@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from cs_analysis import glossary
-from cs_analysis.show.style import PALETTE, SMALL_N, axes_or_new, figure_style, finish, groups, legend, one_metric, small_mark, small_runs, unfinished_mark
+from cs_analysis.show.style import SMALL_N, axes_or_new, colors, figure_style, finish, groups, legend, one_metric, small_mark, small_runs, unfinished_mark
 from cs_analysis.show.text import Grain, grain_of, period_text
 
 MAX_MARKERS = 48
@@ -58,9 +58,12 @@ def trend(table: pd.DataFrame, *, ax: Axes | None = None, unfinished: Collection
     parts = groups(table, key="period", language=language)
     with figure_style():
         ax = axes_or_new(ax)
-        for number, (name, part) in enumerate(parts):
-            draw = _points if len(part) <= MAX_MARKERS else _line
-            draw(ax, part, color=PALETTE[number % len(PALETTE)], name=name)
+        points = all(len(part) <= MAX_MARKERS for _, part in parts)
+        for (name, part), color, shift in zip(parts, colors(len(parts)), _shifts(table["period"], len(parts)), strict=True):
+            if points:
+                _points(ax, part.assign(period=part["period"] + shift), color=color, name=name)
+            else:
+                _line(ax, part, color=color, name=name)
         finish(ax, unit=unit, title=glossary.title(metric, language), language=language)
         if unit != "points":
             ax.set_ylim(bottom=0)
@@ -82,6 +85,13 @@ def period_axis(ax: Axes, periods: pd.Series, *, grain: Grain, language: str) ->
     step = max(1, -(-len(days) // (6 if grain == "day" else 9)))
     shown = [pd.Timestamp(day) for day in days[::-1][::step][::-1]]
     ax.set_xticks([day.to_pydatetime() for day in shown], [period_text(day, grain, language, short=True) for day in shown])
+
+
+def _shifts(periods: pd.Series, count: int) -> list[pd.Timedelta]:
+    """Return by how much each group's points stand beside the period, so that intervals of several groups can be told apart."""
+    between = periods.drop_duplicates().sort_values().diff().min()
+    step = pd.Timedelta(0) if pd.isna(between) else 0.1 * between
+    return [(number - (count - 1) / 2) * step for number in range(count)]
 
 
 def _points(ax: Axes, part: pd.DataFrame, *, color: str, name: str) -> None:
@@ -107,7 +117,7 @@ def _line(ax: Axes, part: pd.DataFrame, *, color: str, name: str) -> None:
 
 def _legend(ax: Axes, parts: list[tuple[str, pd.DataFrame]], *, language: str) -> None:
     rows = pd.concat([part for _, part in parts])
-    handles = [Line2D([], [], color=PALETTE[i % len(PALETTE)], linewidth=2, label=name) for i, (name, _) in enumerate(parts) if name]
+    handles = [Line2D([], [], color=color, linewidth=2, label=name) for (name, _), color in zip(parts, colors(len(parts)), strict=True) if name]
     if (rows["n"] < SMALL_N).any():
         handles.append(small_mark(language))
     if rows["unfinished"].any():

@@ -1,0 +1,94 @@
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from cs_analysis.errors import MissingColumnsError, ParameterError
+from cs_analysis.show import curve
+from cs_analysis.stats.estimates import estimates, stack
+
+
+def survival(days: list[float], shares: list[float], n: list[int], **keys: object) -> pd.DataFrame:
+    limits = {"conf_low": np.array(shares) - 0.1, "conf_high": np.minimum(np.array(shares) + 0.1, 1)}
+    return estimates({**keys, "time_days": days}, metric="survival", unit="share", estimate=shares, **limits, n=n)
+
+
+def test_steps_start_with_everybody_and_end_with_the_table() -> None:
+    ax = curve(survival([30, 60], [0.9, 0.8], [100, 90]))
+    (line,) = ax.lines
+    assert line.get_drawstyle() == "steps-post"
+    assert line.get_xydata().tolist() == [[0, 1], [30, 0.9], [60, 0.8]]
+
+
+def test_an_incidence_starts_at_nothing() -> None:
+    table = survival([30], [0.2], [100]).assign(metric="adoption_curve")
+    assert curve(table).lines[0].get_xydata().tolist() == [[0, 0], [30, 0.2]]
+
+
+def test_a_missing_end_is_not_drawn() -> None:
+    (line,) = curve(survival([30, 60, 90], [0.9, 0.8, np.nan], [100, 90, 80])).lines
+    assert line.get_xdata().max() == 60
+
+
+def test_few_at_risk_are_dashed_paler_and_explained() -> None:
+    ax = curve(survival([30, 60, 90], [0.9, 0.8, 0.7], [100, 29, 20]))
+    solid, dashed = ax.lines
+    # A step lasts until the next row: the solid part reaches to day 60, where the number at risk falls below 30.
+    assert solid.get_xdata().tolist() == [0, 30, 60]
+    assert dashed.get_xdata().tolist() == [60, 90]
+    assert (solid.get_linestyle(), dashed.get_linestyle()) == ("-", "--")
+    assert dashed.get_alpha() < 1
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["n below 30"]
+
+
+def test_thirty_at_risk_are_enough() -> None:
+    ax = curve(survival([30, 60], [0.9, 0.8], [31, 30]))
+    assert len(ax.lines) == 1
+    assert ax.get_legend() is None
+
+
+def test_groups_have_colours_and_names_in_the_tables_order() -> None:
+    table = stack([survival([30], [0.9], [100], segment=["small"]), survival([30], [0.5], [100], segment=["large"])])
+    ax = curve(table)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["small", "large"]
+    assert len({line.get_color() for line in ax.lines}) == 2
+
+
+def test_the_band_is_that_of_the_table() -> None:
+    (band,) = curve(survival([30, 60], [0.9, 0.8], [100, 90])).collections
+    low = band.get_paths()[0].vertices[:, 1].min()
+    assert low == pytest.approx(0.7)
+
+
+def test_without_limits_there_is_no_band() -> None:
+    table = survival([30], [0.9], [100]).assign(conf_low=np.nan, conf_high=np.nan)
+    assert len(curve(table).collections) == 0
+
+
+def test_words_are_in_the_language_asked_for() -> None:
+    ax = curve(survival([30], [0.9], [100]), language="tr")
+    assert ax.get_ylabel() == "Hâlâ müşteri"
+    assert ax.get_xlabel() == "başlangıçtan bu yana gün"
+
+
+def test_it_draws_where_it_is_told_and_changes_no_setting() -> None:
+    _, ax = plt.subplots()
+    before = dict(mpl.rcParams)
+    assert curve(survival([30], [0.9], [100]), ax=ax) is ax
+    assert dict(mpl.rcParams) == before
+
+
+def test_the_table_is_left_as_it_was() -> None:
+    table = survival([60, 30], [0.8, 0.9], [90, 100])
+    before = table.copy()
+    curve(table)
+    pd.testing.assert_frame_equal(table, before)
+
+
+def test_several_metrics_or_no_time_are_refused() -> None:
+    table = survival([30, 60], [0.9, 0.8], [100, 90])
+    with pytest.raises(ParameterError, match="one metric in one unit; the table has survival, other"):
+        curve(table.assign(metric=["survival", "other"]))
+    with pytest.raises(MissingColumnsError, match="time_days"):
+        curve(table.drop(columns="time_days"))

@@ -1,0 +1,50 @@
+import subprocess
+import sys
+
+import pytest
+
+from cs_analysis import glossary
+from cs_analysis.errors import ParameterError
+
+
+def test_what_has_no_language_is_the_same_in_all() -> None:
+    for name in glossary.names():
+        facts = {
+            (words.unit, words.direction, words.function, words.reference) for words in (glossary.entry(name, language) for language in glossary.LANGUAGES)
+        }
+        assert len(facts) == 1
+
+
+@pytest.mark.parametrize("language", ["en", "de", "tr"])
+def test_labels_have_the_same_placeholders_in_every_language(language: str) -> None:
+    texts, original = glossary._texts(language)["label"], glossary._texts("en")["label"]
+    places = {name: {part.split("}")[0] for part in text.split("{")[1:]} for name, text in texts.items()}
+    assert places == {name: {part.split("}")[0] for part in text.split("{")[1:]} for name, text in original.items()}
+
+
+def test_turkish_letters_survive() -> None:
+    assert glossary.entry("nps", "tr").denominator == "yanıtlar"
+
+
+def test_an_unknown_metric_keeps_a_readable_name() -> None:
+    assert glossary.title("time_to_value", "de") == "time to value"
+    assert glossary.key_label("billing_zone", "de") == "billing zone"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: glossary.entry("npss"), "no metric 'npss'. It has: active_users"),
+        (lambda: glossary.entry("nps", "fr"), "language must be one of en, de, tr, not 'fr'"),
+        (lambda: glossary.label("nothing"), "no label 'nothing'"),
+    ],
+)
+def test_unknown_names_are_refused(call: object, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        call()
+
+
+def test_it_needs_nothing_but_the_standard_library() -> None:
+    use = "import sys; from cs_analysis import glossary; glossary.entry('nps', 'tr')"
+    code = f"{use}; print(sorted({{'numpy', 'pandas', 'babel', 'matplotlib'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
