@@ -90,6 +90,7 @@ def _add_report(verbs: Any) -> None:
     parser.add_argument("--by", metavar="COLUMN", help="column of accounts to group by")
     parser.add_argument("--conf-level", type=float, default=0.95, metavar="LEVEL", help="level of the intervals (default: 0.95)")
     parser.add_argument("--language", choices=LANGUAGES, default="en", help="language of the pages (default: en)")
+    parser.add_argument("--observed-from", metavar="DATE", help="first day from which leavers are on record, if customers go back further")
     about = "what to do with rows that break the contract: stop (default), or set them aside with their reasons and go on"
     parser.add_argument("--on-error", choices=("raise", "quarantine"), default="raise", help=about)
     _add_reading(parser)
@@ -231,7 +232,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from cs_analysis.report.pack import run_pack
 
-    options = ("data", "as_of", "out", "period", "by", "conf_level", "language", "only", "timezone", "currency", "on_error")
+    options = ("data", "as_of", "out", "period", "by", "conf_level", "language", "only", "timezone", "currency", "on_error", "observed_from")
     result = run_pack(**{name: getattr(arguments, name) for name in options}, progress=_progress())
     for name, error in result.errors.items():
         _say(f"the report {name} is incomplete: {error}")

@@ -108,3 +108,30 @@ class TestCustomerSurvival:
         oracle = lifelines.KaplanMeierFitter().fit(np.minimum(days, 181), observed)
         table = cs.customer_survival(ds)
         np.testing.assert_allclose(table["estimate"], oracle.predict(table["time_days"]), rtol=0, atol=1e-12)
+
+
+class TestSnapshot:
+    """A table of customers with a flag for those who left in the last month: two years of survivors, one month of leavers."""
+
+    def company(self) -> cs.Dataset:
+        begun = pd.date_range("2024-05-01", periods=200, freq="3D")
+        left = [None if number % 5 else "2026-04-10" for number in range(200)]
+        rows = [(f"s{k}", f"a{k}", str(day.date()), end, 10.0) for k, (day, end) in enumerate(zip(begun, left, strict=True))]
+        people = accounts(**{f"a{k}": str(day.date()) for k, day in enumerate(begun)})
+        return cs.read_dataset({"accounts": people, "subscriptions": phases(*rows)}, as_of="2026-04-30")
+
+    def test_a_curve_from_day_0_is_refused(self) -> None:
+        with pytest.raises(cs.errors.ParameterError, match=r"all 40 ends lie after 2026-04-10.*observed_from='2026-04-01'"):
+            cs.customer_survival(self.company())
+
+    def test_with_the_first_day_of_the_record_the_hazard_is_that_of_the_month(self) -> None:
+        table = cs.customer_survival(self.company(), observed_from="2026-04-01")
+        assert table["n"].max() < 20  # each age is seen for a month only
+
+    def test_saying_that_nobody_left_before_is_believed(self) -> None:
+        table = cs.customer_survival(self.company(), observed_from="2024-05-01")
+        assert table["n"].iloc[0] > 150
+
+    def test_periods_before_the_record_have_no_rate(self) -> None:
+        table = cs.logo_churn_rate(self.company(), observed_from="2026-04-01")
+        assert rates(table) == {"2026-04": (pytest.approx(0.2), 200)}

@@ -85,15 +85,18 @@ def run_batch(runs: Sequence[Run], ds: Dataset, out: Path, *, progress: Progress
     Reports that fail leave a page that says so; the others go on. If any fails, a pack that is there already and complete is
     left alone, and the new one goes beside it, to `<out>.incomplete`.
     """
-    started = time.perf_counter()
+    started, out = time.perf_counter(), out.resolve()
     with _building(out) as folder:
         results = [_run(run, folder, progress=progress) for run in runs]
         errors = {result.run.report.name: result.error for result in results if result.error}
         _write_numbers(results, folder)
         (folder / "index.html").write_text(_index(results, ds), encoding="utf-8")
         _write_json(folder / "run.json", _manifest(results, ds, seconds=time.perf_counter() - started))
-        place = out.with_name(f"{out.name}.incomplete") if errors and is_complete(out) else out
+        incomplete = out.with_name(f"{out.name}.incomplete")
+        place = incomplete if errors and is_complete(out) else out
         _move(folder, place)
+        if place == out and (incomplete / "run.json").is_file():
+            shutil.rmtree(incomplete)
     return PackResult(place, place / "index.html", not errors, errors)
 
 
@@ -109,6 +112,8 @@ def is_complete(folder: Path) -> bool:
 @contextmanager
 def _building(out: Path) -> Iterator[Path]:
     """Give a fresh folder beside `out`, gone at the end if it was not moved into place."""
+    if _way_out(out).exists() and not out.exists():
+        _way_out(out).rename(out)  # a run was killed between the two renames
     if out.exists() and not (out / "run.json").is_file() and (not out.is_dir() or any(out.iterdir())):
         raise ReportError(f"{out} must be a new folder, an empty one or an earlier pack; it holds something else. Choose another folder.")
     folder = out.with_name(f".{out.name}.building")
@@ -122,12 +127,16 @@ def _building(out: Path) -> Iterator[Path]:
 
 def _move(folder: Path, place: Path) -> None:
     """Put a finished folder in place; the one before is out of the way only between two renames."""
-    before = place.with_name(f".{place.name}.before")
+    before = _way_out(place)
     shutil.rmtree(before, ignore_errors=True)
     if place.exists():
         place.rename(before)
     folder.rename(place)
     shutil.rmtree(before, ignore_errors=True)
+
+
+def _way_out(place: Path) -> Path:
+    return place.with_name(f".{place.name}.before")
 
 
 def _run(run: Run, folder: Path, *, progress: Progress) -> _Result:

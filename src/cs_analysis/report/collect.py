@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -25,14 +26,14 @@ def as_data(table: pd.DataFrame, *, kind: str) -> dict[str, Any]:
 
 def collected(notebook: NotebookNode, *, report: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the headline numbers and all estimates that an executed notebook emitted, each with the report's name, without repeats."""
-    kpis: list[dict[str, Any]] = []
-    rows: list[dict[str, Any]] = []
-    for payload in _payloads(notebook):
-        named = [{"report": report, **_ordered(row)} for row in payload["rows"]]
-        rows += [row for row in named if row not in rows]
-        if payload["kind"] == "kpi":
-            kpis += [row for row in named if row not in kpis]
-    return kpis, rows
+    payloads = list(_payloads(notebook))
+    kpis = [payload for payload in payloads if payload["kind"] == "kpi"]
+    return _rows(kpis, report), _rows(payloads, report)
+
+
+def _rows(payloads: list[dict[str, Any]], report: str) -> list[dict[str, Any]]:
+    named = ({"report": report, **_ordered(row)} for payload in payloads for row in payload["rows"])
+    return list({json.dumps(row): row for row in named}.values())
 
 
 def _payloads(notebook: NotebookNode) -> Iterator[dict[str, Any]]:

@@ -30,6 +30,7 @@ def run_pack(
     timezone: str | None = None,
     currency: str | None = None,
     on_error: OnError = "raise",
+    observed_from: str | None = None,
     progress: Progress = None,
 ) -> PackResult:
     """Run every report that comes with the package and write one folder: pages, an index, numbers and a manifest.
@@ -60,6 +61,8 @@ def run_pack(
     on_error : {"raise", "quarantine"}
         Whether rows that break the contract stop the pack, or are set aside (as in `read_dataset`) and the pack goes on; every
         page then lists them.
+    observed_from : str, optional
+        First day from which leavers are on record, if customers go back further (see `customer_survival`).
     progress : callable, optional
         Called with a line of text after each report.
 
@@ -92,6 +95,7 @@ def run_pack(
         "timezone": timezone,
         "currency": currency,
         "on_error": on_error,
+        "observed_from": observed_from,
     }
     runs = [_run(report, wanted) for report in _chosen(only)]
     ds = read_dataset(data, as_of=as_of, timezone=timezone, currency=currency, on_error=on_error)
