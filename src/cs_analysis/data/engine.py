@@ -48,7 +48,6 @@ class Engine:
         self.scratch = Path(scratch)
         self.connection = duckdb.connect(config={"temp_directory": scratch, "preserve_insertion_order": "true"})
         self.connection.execute("SET TimeZone = 'UTC'")
-        self.connection.execute("SET enable_progress_bar = false")
         self._serial = 0
         weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
 

@@ -130,7 +130,7 @@ def _open_frames(engine: Engine, frames: Mapping[Any, object]) -> tuple[dict[str
     return raws, found
 
 
-def _open_frame(engine: Engine, table: str, frame: object) -> tuple[Raw | None, list[Finding]]:
+def _open_frame(engine: Engine, table: str, frame: Any) -> tuple[Raw | None, list[Finding]]:
     """Copy a frame into the database, so that later changes to it cannot reach the dataset."""
     if isinstance(frame, pd.DataFrame):
         frame = _plain(frame)

@@ -40,8 +40,8 @@ def estimates(
 
     Examples
     --------
-    >>> estimates({}, metric="nps", unit="points", estimate=30.0, conf_low=14.0, conf_high=44.3, n=100).iloc[0]["n"]
-    100
+    >>> estimates({}, metric="nps", unit="points", estimate=30.0, conf_low=14.0, conf_high=44.3, n=100).shape
+    (1, 6)
     """
     check_unit(unit)
     frame = pd.DataFrame(keys).reset_index(drop=True) if len(keys) or isinstance(keys, pd.DataFrame) else pd.DataFrame(index=range(1))
