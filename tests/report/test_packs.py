@@ -171,6 +171,21 @@ class TestFailure:
         assert "ZeroDivisionError" in (result.folder / "report.html").read_text()
         assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == good
 
+    def test_a_later_complete_pack_takes_the_incomplete_one_away(self, tmp_path: Path, small: cs.Dataset) -> None:
+        out = tmp_path / "out {braces}"
+        for sources in (EMITS, "1 / 0", "1"):
+            result = run_batch([notebook(tmp_path, "report", sources)], small, out)
+        assert result.ok
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["out {braces}", "report.ipynb"]
+
+    def test_a_pack_that_a_killed_run_moved_away_comes_back(self, tmp_path: Path, small: cs.Dataset) -> None:
+        out = tmp_path / "out"
+        assert run_batch([notebook(tmp_path, "report", EMITS)], small, out).ok
+        out.rename(tmp_path / ".out.before")
+        result = run_batch([notebook(tmp_path, "report", "1 / 0")], small, out)
+        assert result.folder == tmp_path / "out.incomplete"
+        assert is_complete(out)
+
     def test_a_kernel_that_dies_is_an_error_like_any_other(self, tmp_path: Path, small: cs.Dataset) -> None:
         result = run_batch([notebook(tmp_path, "dead", EMITS, "import os; os._exit(3)")], small, tmp_path / "out")
         assert not result.ok
