@@ -104,7 +104,7 @@ def _set_aside(engine: Engine, typed: Typed, errors: Iterable[Rule], *, known: s
 
 
 def _missing_column(table: str, column: str, present: Iterable[str]) -> Finding:
-    close = get_close_matches(column, list(present), n=1)
+    close = get_close_matches(column, [name for name in present if name not in TABLES[table].column_names], n=1)
     hint = f" Is it '{close[0]}'? Rename that column." if close else ""
     meaning = TABLES[table].column(column).meaning
     return Finding(

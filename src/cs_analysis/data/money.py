@@ -57,7 +57,7 @@ def _rates(engine: Engine, known: Mapping[str, str]) -> dict[str, dict[str, floa
 
 
 def _without_rates(used: Mapping[str, list[str]]) -> Finding:
-    advice = "Add the table 'rates' (month, currency, rate to the reporting currency), or name the reporting currency with currency=."
+    advice = "Add the table 'rates' (month, currency, rate): the price of one unit of each currency in the reporting one, month by month."
     return Finding("error", "rates", "currency", "several currencies without rates", 0, 0, ", ".join(used), advice)
 
 
