@@ -132,7 +132,12 @@ def check_dataset(
 ) -> pd.DataFrame:
     """Return every problem of a source at once, errors first; empty if there is none.
 
-    Parameters are those of `read_dataset`. Only what was known at `as_of` is checked.
+    Only what was known at `as_of` is checked.
+
+    Parameters
+    ----------
+    source, as_of, timezone, currency, calendar, scales : as in `read_dataset`
+        What to check, and how to look at it.
 
     Returns
     -------

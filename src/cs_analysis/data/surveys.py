@@ -192,6 +192,11 @@ def register_scale(scale: Scale, *, scales: Mapping[str, Scale] = SCALES) -> Map
     scales : mapping
         The registry to add it to.
 
+    Returns
+    -------
+    mapping
+        Name -> scale, to be passed to `read_dataset` as `scales`.
+
     Raises
     ------
     ParameterError
