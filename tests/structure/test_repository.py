@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,12 @@ def test_every_link_of_the_documents_leads_somewhere(repository: Path, name: str
 def test_every_file_named_in_the_documents_exists(repository: Path, name: str) -> None:
     named = [part for part in code_parts((repository / name).read_text()) if re.fullmatch(r"[\w.-]+(/[\w.-]+)+", part)]
     assert [part for part in named if not part.startswith(("reports/2", "my")) and not (repository / part).exists()] == []
+
+
+@pytest.mark.slow
+def test_the_example_of_the_readme_runs(repository: Path) -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```", (repository / "README.md").read_text(), flags=re.MULTILINE | re.DOTALL)
+    subprocess.run([sys.executable, "-W", "error", "-c", example], cwd=repository, check=True)
 
 
 def test_every_target_of_the_makefile_is_explained(repository: Path, targets: dict[str, str]) -> None:
