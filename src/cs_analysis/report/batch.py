@@ -27,7 +27,7 @@ from cs_analysis.report.execution import execute
 from cs_analysis.report.html import Listed, index_html, report_html
 from cs_analysis.report.notebooks import Report, read_notebook
 from cs_analysis.report.stored import without_times
-from cs_analysis.show.text import date_text
+from cs_analysis.show.text import date_text, period_text
 from cs_analysis.stats.estimates import COLUMNS
 
 Progress = Callable[[str], None] | None
@@ -79,18 +79,18 @@ class PackResult:
     errors: Mapping[str, str]
 
 
-def run_batch(runs: Sequence[Run], ds: Dataset, out: Path, *, progress: Progress = None) -> PackResult:
+def run_batch(runs: Sequence[Run], ds: Dataset, out: Path, *, month: pd.Timestamp | None = None, progress: Progress = None) -> PackResult:
     """Run reports one after the other and move their pages, numbers and notebooks into place at the end.
 
     Reports that fail leave a page that says so; the others go on. If any fails, a pack that is there already and complete is
-    left alone, and the new one goes beside it, to `<out>.incomplete`.
+    left alone, and the new one goes beside it, to `<out>.incomplete`. The index names the `month` reported on.
     """
     started, out = time.perf_counter(), out.resolve()
     with _building(out) as folder:
         results = [_run(run, folder, progress=progress) for run in runs]
         errors = {result.run.report.name: result.error for result in results if result.error}
         _write_numbers(results, folder)
-        (folder / "index.html").write_text(_index(results, ds), encoding="utf-8")
+        (folder / "index.html").write_text(_index(results, ds, month=month), encoding="utf-8")
         _write_json(folder / "run.json", _manifest(results, ds, seconds=time.perf_counter() - started))
         incomplete = out.with_name(f"{out.name}.incomplete")
         place = incomplete if errors and is_complete(out) else out
@@ -181,9 +181,10 @@ def _one_type(values: pd.Series) -> pd.Series:
     return values if numbers else values.map(str, na_action="ignore").astype("object").where(values.notna(), None)
 
 
-def _index(results: Sequence[_Result], ds: Dataset) -> str:
+def _index(results: Sequence[_Result], ds: Dataset, *, month: pd.Timestamp | None) -> str:
     language = results[0].run.language
-    facts = [(glossary.label("data_as_of", language), date_text(ds.as_of, language))]
+    facts = [] if month is None else [(glossary.label("period", language), period_text(month, "month", language))]
+    facts.append((glossary.label("data_as_of", language), date_text(ds.as_of, language)))
     listed = [Listed(f"{r.run.report.name}.html", r.run.report.title, r.cards, r.error) for r in results]
     title = glossary.label("index_title", language)
     return index_html(listed, title=title, language=language, cover=markup.cover(title, facts))

@@ -33,9 +33,11 @@ class Listed:
 def report_html(notebook: NotebookNode, *, title: str, language: str, error: str = "") -> str:
     """Return the page of an executed notebook; with `error` it says at its head that it is incomplete and why."""
     page, contents = _with_anchors(notebook)
+    headed = any("<h1>" in cell.source for cell in page.cells if cell.cell_type == "markdown")
     words = {name: glossary.label(name, language) for name in ("incomplete", "incomplete_text")}
     report = {
         "title": title,
+        "headed": headed,
         "language": language,
         "css": _css(),
         "contents": contents,
@@ -55,7 +57,7 @@ def index_html(reports: Iterable[Listed], *, title: str, language: str, cover: s
 
 
 def _with_anchors(notebook: NotebookNode) -> tuple[NotebookNode, list[tuple[str, str]]]:
-    """Return a copy whose headings can be linked to, with the contents to come after the first cell of text, and the contents."""
+    """Return a copy whose headings can be linked to, with the contents to come before the first section, and the contents."""
     page = NotebookNode({**notebook, "cells": [NotebookNode({**cell}) for cell in notebook.cells if _ADDED_ON_FAILURE not in _tags(cell)]})
     contents: list[tuple[str, str]] = []
 
@@ -68,8 +70,9 @@ def _with_anchors(notebook: NotebookNode) -> tuple[NotebookNode, list[tuple[str,
 
     written = [cell for cell in page.cells if cell.cell_type == "markdown"]
     for cell in written:
+        none_yet = not contents
         cell.source = _HEADING.sub(linked, cell.source)
-        cell.metadata = NotebookNode({**cell.metadata, "contents": cell is written[0]})
+        cell.metadata = NotebookNode({**cell.metadata, "contents": none_yet and bool(contents)})
     return page, contents
 
 

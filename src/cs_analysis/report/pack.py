@@ -99,8 +99,7 @@ def run_pack(
     }
     runs = [_run(report, wanted) for report in _chosen(only)]
     ds = read_dataset(data, as_of=as_of, timezone=timezone, currency=currency, on_error=on_error)
-    reported_month(ds, period)
-    return run_batch(runs, ds, Path(out), progress=progress)
+    return run_batch(runs, ds, Path(out), month=reported_month(ds, period), progress=progress)
 
 
 def _chosen(only: Sequence[str] | None) -> list[Report]:
