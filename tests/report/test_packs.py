@@ -201,6 +201,12 @@ class TestFailure:
             run_batch(runs, small, tmp_path / "out", progress=stop)
         assert sorted(path.name for path in tmp_path.iterdir()) == ["first.ipynb", "second.ipynb"]
 
+    def test_a_kernel_leaves_nothing_lying_about(self, tmp_path: Path, small: cs.Dataset) -> None:
+        place = tmp_path / "place"
+        source = f"import pathlib, tempfile; pathlib.Path({str(place)!r}).write_text(tempfile.mkdtemp())"
+        assert run_batch([notebook(tmp_path, "litter", source)], small, tmp_path / "out").ok
+        assert not Path(place.read_text()).exists()
+
     def test_markup_in_text_output_is_escaped(self, tmp_path: Path, small: cs.Dataset) -> None:
         result = run_batch([notebook(tmp_path, "texts", "print('<script>alert(1)</script>')", "'<b>'")], small, tmp_path / "out")
         page = (result.folder / "texts.html").read_text()

@@ -25,15 +25,16 @@ _NO_DEBUGGER = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 def execute(report: Report, target: Path, values: Mapping[str, Any]) -> str:
     """Run a report's notebook with parameter values, write it with outputs to `target`, and return its error or nothing.
 
-    Notebook and kernel talk over sockets in a private folder. What was computed before an error is in `target`.
+    Notebook and kernel talk over sockets in a private folder, which also takes whatever the kernel leaves lying about. What was
+    computed before an error is in `target`.
     """
     import papermill  # noqa: PLC0415 - over a second to import
     from nbclient.exceptions import CellTimeoutError, DeadKernelError  # noqa: PLC0415
     from traitlets.config import Config  # noqa: PLC0415
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    with batch_environment(), tempfile.TemporaryDirectory(prefix="cs-") as sockets:
-        private = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/k"}})
+    with tempfile.TemporaryDirectory(prefix="cs-") as folder, batch_environment(temporary=folder):
+        private = Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/k"}})
         try:
             papermill.execute_notebook(
                 _literal(report.path),
@@ -59,9 +60,9 @@ def _literal(path: Path) -> str:
 
 
 @contextmanager
-def batch_environment() -> Iterator[None]:
-    """Set the environment of kernels for the length of a block: one thread each, nothing that depends on a random seed of the interpreter."""
-    wanted = {**BATCH_ENVIRONMENT, **_NO_DEBUGGER}
+def batch_environment(*, temporary: str) -> Iterator[None]:
+    """Set the environment of kernels for the length of a block: one thread each, no chance of the interpreter's own, files in one place."""
+    wanted = {**BATCH_ENVIRONMENT, **_NO_DEBUGGER, "TMPDIR": temporary}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
