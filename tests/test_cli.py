@@ -8,6 +8,8 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +27,29 @@ def command(*arguments: str | Path, **options: object) -> subprocess.CompletedPr
     """Run `python -m cs_analysis` in a process of its own, on a terminal of 80 columns."""
     environment = {**os.environ, "COLUMNS": "80"}
     return subprocess.run([sys.executable, "-m", "cs_analysis", *arguments], text=True, capture_output=True, check=False, env=environment, **options)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the command said and how it ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+    """Return a function that runs the command in this process, on a terminal of 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
+    def run(*arguments: str | Path) -> Said:
+        code = cli.main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return Said(code, said.out, said.err)
+
+    return run
 
 
 @pytest.fixture
@@ -96,8 +121,8 @@ def test_a_value_may_hold_equals_signs() -> None:
     assert parsed.parameter == [("title", "a=b #1"), ("by", "")]
 
 
-def test_a_folder_that_is_not_there_is_one_sentence_on_stderr(tmp_path: Path) -> None:
-    said = command("check", tmp_path / "nowhere", *AS_OF)
+def test_a_folder_that_is_not_there_is_one_sentence_on_stderr(here: Callable[..., Said], tmp_path: Path) -> None:
+    said = here("check", tmp_path / "nowhere", *AS_OF)
     assert said.returncode == 2
     assert said.stdout == ""
     assert said.stderr.startswith("cs-analysis: error: ")
@@ -105,6 +130,7 @@ def test_a_folder_that_is_not_there_is_one_sentence_on_stderr(tmp_path: Path) ->
     assert "Traceback" not in said.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_debug_shows_where_it_happened(tmp_path: Path, place: str) -> None:
     check = ["check", tmp_path / "nowhere", *AS_OF]
@@ -113,13 +139,13 @@ def test_debug_shows_where_it_happened(tmp_path: Path, place: str) -> None:
     assert "Traceback" in said.stderr
 
 
-def test_check_of_sound_tables_ends_well(sound: Path) -> None:
-    said = command("check", sound, *AS_OF)
+def test_check_of_sound_tables_ends_well(here: Callable[..., Said], sound: Path) -> None:
+    said = here("check", sound, *AS_OF)
     assert (said.returncode, said.stdout, said.stderr) == (0, "0 errors, 0 warnings.\n", "")
 
 
-def test_check_lists_every_fault_and_ends_with_code_1(faulty: Path) -> None:
-    said = command("check", faulty, *AS_OF)
+def test_check_lists_every_fault_and_ends_with_code_1(here: Callable[..., Said], faulty: Path) -> None:
+    said = here("check", faulty, *AS_OF)
     assert said.returncode == 1
     assert "ERROR    accounts.account_id: duplicate key\n         1 row, first: row 2, 'A1'\n" in said.stdout
     assert "ERROR    accounts.seats: wrong type\n         1 row, first: row 3, 'many'\n" in said.stdout
@@ -127,24 +153,24 @@ def test_check_lists_every_fault_and_ends_with_code_1(faulty: Path) -> None:
     assert max(map(len, said.stdout.splitlines())) <= 80
 
 
-def test_check_prints_a_table_for_programs(faulty: Path) -> None:
+def test_check_prints_a_table_for_programs(here: Callable[..., Said], faulty: Path) -> None:
     wanted = cs.check_dataset(faulty, as_of="2026-10-31")
-    as_csv = pd.read_csv(io.StringIO(command("check", faulty, *AS_OF, "--format", "csv").stdout), keep_default_na=False)
-    as_json = json.loads(command("check", faulty, *AS_OF, "--format", "json").stdout)
+    as_csv = pd.read_csv(io.StringIO(here("check", faulty, *AS_OF, "--format", "csv").stdout), keep_default_na=False)
+    as_json = json.loads(here("check", faulty, *AS_OF, "--format", "json").stdout)
     assert as_csv.to_dict("records") == wanted.to_dict("records") == as_json
 
 
-def test_check_sets_the_rows_at_fault_aside(faulty: Path, tmp_path: Path) -> None:
-    said = command("check", faulty, *AS_OF, "--quarantine", tmp_path / "aside")
+def test_check_sets_the_rows_at_fault_aside(here: Callable[..., Said], faulty: Path, tmp_path: Path) -> None:
+    said = here("check", faulty, *AS_OF, "--quarantine", tmp_path / "aside")
     assert said.returncode == 1
     assert str(tmp_path / "aside") in said.stderr
     aside = pd.read_csv(tmp_path / "aside" / "accounts.csv")
     assert sorted(zip(aside["row"], aside["rule"], strict=True)) == [(2, "duplicate key"), (3, "wrong type")]
 
 
-def test_check_says_when_setting_rows_aside_would_not_help(tmp_path: Path) -> None:
+def test_check_says_when_setting_rows_aside_would_not_help(here: Callable[..., Said], tmp_path: Path) -> None:
     (tmp_path / "users.csv").write_text("user_id,account_id,created_at\nU1,A1,2026-01-05T00:00:00Z\n")
-    said = command("check", tmp_path, *AS_OF, "--quarantine", tmp_path / "aside")
+    said = here("check", tmp_path, *AS_OF, "--quarantine", tmp_path / "aside")
     assert said.returncode == 1
     assert "no rows were set aside" in said.stderr
     assert not (tmp_path / "aside").exists()
@@ -208,17 +234,16 @@ def test_a_closed_pipe_is_no_error_to_speak_of() -> None:
     assert (said.returncode, said.stderr) == (1, "")
 
 
-@pytest.mark.slow
-def test_simulate_makes_tables_that_pass_the_check(tmp_path: Path) -> None:
-    said = command("simulate", "--into", tmp_path / "company", "--accounts", "20", "--months", "6", "--seed", "3")
+def test_simulate_makes_tables_that_pass_the_check(here: Callable[..., Said], tmp_path: Path) -> None:
+    said = here("simulate", "--into", tmp_path / "company", "--accounts", "20", "--months", "6", "--seed", "3")
     assert said.returncode == 0, said.stderr
     assert "20 accounts over 6 months" in said.stdout
     day = said.stdout.partition("known up to ")[2].partition(":")[0]
-    assert command("check", tmp_path / "company", "--as-of", day).returncode == 0
+    assert here("check", tmp_path / "company", "--as-of", day).returncode == 0
 
 
-def test_list_names_the_reports_and_their_parameters() -> None:
-    said = command("list")
+def test_list_names_the_reports_and_their_parameters(here: Callable[..., Said]) -> None:
+    said = here("list")
     assert (said.returncode, said.stderr) == (0, "")
     assert "churn - " in said.stdout
     assert "overview - " in said.stdout
@@ -246,7 +271,6 @@ def test_run_takes_the_parameters_that_the_notebook_declares(demo: Path, tmp_pat
     assert (given["conf_level"], given["period"]) == (0.8, "2026-08")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -254,23 +278,23 @@ def test_run_takes_the_parameters_that_the_notebook_declares(demo: Path, tmp_pat
         (["-p", "conf_level=most"], "conf_level must be float, not 'most'"),
     ],
 )
-def test_a_parameter_that_the_notebook_does_not_declare_is_wrong_use(demo: Path, tmp_path: Path, arguments: list[str], complaint: str) -> None:
-    said = command("run", "churn", "--data", demo, *AS_OF, "--out", tmp_path / "out", *arguments)
+def test_a_parameter_that_the_notebook_does_not_declare_is_wrong_use(
+    here: Callable[..., Said], demo: Path, tmp_path: Path, arguments: list[str], complaint: str
+) -> None:
+    said = here("run", "churn", "--data", demo, *AS_OF, "--out", tmp_path / "out", *arguments)
     assert said.returncode == 2
     assert complaint in said.stderr
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
-def test_report_names_the_reports_there_are(demo: Path, tmp_path: Path) -> None:
-    said = command("report", "--data", demo, *AS_OF, "--out", tmp_path / "out", "--only", "chrun")
+def test_report_names_the_reports_there_are(here: Callable[..., Said], demo: Path, tmp_path: Path) -> None:
+    said = here("report", "--data", demo, *AS_OF, "--out", tmp_path / "out", "--only", "chrun")
     assert said.returncode == 2
     assert "there is no report 'chrun'; there are churn, overview" in said.stderr
 
 
-@pytest.mark.slow
-def test_report_of_broken_tables_ends_with_code_1_and_without_pages(faulty: Path, tmp_path: Path) -> None:
-    said = command("report", "--data", faulty, *AS_OF, "--out", tmp_path / "out")
+def test_report_of_broken_tables_ends_with_code_1_and_without_pages(here: Callable[..., Said], faulty: Path, tmp_path: Path) -> None:
+    said = here("report", "--data", faulty, *AS_OF, "--out", tmp_path / "out")
     assert said.returncode == 1
     assert "accounts.account_id: duplicate key" in said.stderr
     assert "Traceback" not in said.stderr
