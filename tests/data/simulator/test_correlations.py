@@ -46,7 +46,7 @@ def test_fit_is_found_in(large_company: object, seen: pd.DataFrame, what: str, l
     latent = large_company.truth.latent.query("active").set_index("account_id")
     both = pd.concat([latent["fit"], seen[what]], axis=1).dropna()
     assert len(both) > 1_000
-    assert low < stats.spearmanr(both["fit"], both[what]).statistic < high
+    assert low < stats.spearmanr(both["fit"], both[what].astype(float)).statistic < high
 
 
 def test_fit_is_found_in_usage(company: object) -> None:
