@@ -156,3 +156,11 @@ def test_of_a_daily_table_the_last_days_of_months() -> None:
     kept = last_days(table)
     assert kept["period"].tolist() == [pd.Timestamp("2026-09-01")]
     assert kept["estimate"].tolist() == [2]
+
+
+def test_no_headline_is_no_card(page: Page) -> None:
+    assert shown(page.cards) == []
+
+
+def test_a_footer_without_metrics_has_no_definitions(ds: cs.Dataset) -> None:
+    assert html(shown(Page(ds, title="Test").footer)).startswith('<p class="provenance">')

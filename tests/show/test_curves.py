@@ -92,3 +92,11 @@ def test_several_metrics_or_no_time_are_refused() -> None:
         curve(table.assign(metric=["survival", "other"]))
     with pytest.raises(MissingColumnsError, match="time_days"):
         curve(table.drop(columns="time_days"))
+
+
+def test_names_are_shown_as_they_are_written() -> None:
+    names = ["$1k-$5k", "_internal", "x_{2}$\\frac$", "a long name of a segment that goes on and on and on"]
+    ax = curve(stack([survival([30], [0.9], [100], segment=[name]) for name in names]))
+    ax.figure.draw_without_rendering()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == names
+    assert not any(text.get_parse_math() for text in ax.get_legend().get_texts())

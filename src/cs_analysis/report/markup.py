@@ -57,7 +57,9 @@ def sentence(text: str, *, kind: str = "note") -> str:
 
 
 def definitions(entries: Mapping[str, str], *, heading: str) -> str:
-    """Return what the metrics mean, as a list under a small heading."""
+    """Return what the metrics mean, as a list under a heading; nothing where there are none."""
+    if not entries:
+        return ""
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in entries.items())
     return f'<section class="definitions"><h2>{escape(heading)}</h2><dl>{listed}</dl></section>'
 

@@ -66,7 +66,9 @@ class Page:
         self._html(markup.cover(self.title, facts, notes) + warnings)
 
     def cards(self, *tables: pd.DataFrame) -> None:
-        """Show the headline numbers of the month: the row of each metric that belongs to it, with the change from the row before."""
+        """Show the headline numbers of the month: the row of each metric that belongs to it, with the change from the row before; nothing without a table."""
+        if not tables:
+            return
         end = (self.ds.as_of + pd.Timedelta(1, "us")).tz_localize(None)
         shown = [card(rows, self.period, end=end, language=self.language) for table in tables for _, rows in table.groupby("metric", sort=False)]
         headline = pd.concat([row for _, row in shown], ignore_index=True)

@@ -24,10 +24,14 @@ INK = "#333333"
 QUIET = "#8a8a8a"
 PALETTE = tuple(sns.color_palette("colorblind").as_hex()[i] for i in (0, 1, 2, 4, 3, 7, 9, 5))
 
-# DejaVu Sans comes with matplotlib: the same letters on every machine, Turkish ones included.
-_RC = {
+# DejaVu Sans comes with matplotlib: the same letters on every machine, Turkish ones included. Names of segments may hold dollars: no formulas.
+_RC: dict[Any, object] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
+    "text.parse_math": False,
+    "font.size": 10,
+    "axes.labelsize": 10,
+    "legend.fontsize": 9,
     "axes.edgecolor": QUIET,
     "axes.labelcolor": INK,
     "text.color": INK,
@@ -38,7 +42,7 @@ _RC = {
 @contextmanager
 def figure_style() -> Iterator[None]:
     """Apply the package's style inside the block and leave matplotlib's settings as they were."""
-    with sns.axes_style("ticks", rc=_RC), plt.rc_context({"font.size": 10, "axes.labelsize": 10, "legend.fontsize": 9}):
+    with sns.axes_style("ticks"), plt.rc_context(_RC):
         yield
 
 
@@ -77,7 +81,9 @@ def legend(ax: Axes, handles: Iterable[Any]) -> None:
     """Put the legend above the axes, where it covers no data; none when there is nothing to tell apart."""
     entries = list(handles)
     if entries:
-        ax.legend(handles=entries, loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, borderaxespad=0.2)
+        longest = max(len(entry.get_label()) for entry in entries)
+        columns = max(1, min(4, 100 // (longest + 6)))
+        ax.legend(handles=entries, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.2)
 
 
 def one_metric(table: pd.DataFrame, *, key: str) -> tuple[str, str]:
