@@ -22,7 +22,7 @@ from cs_analysis.stats.estimates import COLUMNS, key_columns
 SMALL_N = 30
 INK = "#333333"
 QUIET = "#8a8a8a"
-PALETTE = tuple(sns.color_palette("colorblind").as_hex()[i] for i in (0, 1, 2, 4, 3, 7, 9, 5))
+PALETTE = tuple(sns.color_palette("colorblind").as_hex()[i] for i in (0, 1, 2, 4, 3, 7, 9, 5, 6, 8))
 
 # DejaVu Sans comes with matplotlib: the same letters on every machine, Turkish ones included. Names of segments may hold dollars: no formulas.
 _RC: dict[Any, object] = {

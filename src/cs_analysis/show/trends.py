@@ -90,7 +90,7 @@ def period_axis(ax: Axes, periods: pd.Series, *, grain: Grain, language: str) ->
 def _shifts(periods: pd.Series, count: int) -> list[pd.Timedelta]:
     """Return by how much each group's points stand beside the period, so that intervals of several groups can be told apart."""
     between = periods.drop_duplicates().sort_values().diff().min()
-    step = pd.Timedelta(0) if pd.isna(between) else 0.1 * between
+    step = pd.Timedelta(0) if pd.isna(between) else min(0.1, 0.5 / count) * between
     return [(number - (count - 1) / 2) * step for number in range(count)]
 
 
