@@ -91,7 +91,7 @@ def entry(name: str, language: str = "en") -> Entry:
     >>> entry("nps").unit
     'points'
     >>> entry("logo_churn_rate", "de").title
-    'Kundenabwanderungsrate'
+    'Abwanderungsrate der Kunden'
     """
     metrics = _texts("en")["metric"]
     if name not in metrics:

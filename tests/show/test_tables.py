@@ -24,7 +24,7 @@ def test_one_metric_stands_in_the_heading() -> None:
 def test_several_metrics_have_a_column() -> None:
     table = labelled(stack([RATES, MONEY]), language="de", conf_level=0.9)
     assert list(table.columns) == ["Zeitraum", "Kennzahl", "Schätzung", "90 %-Intervall".replace(" ", "\xa0"), "n"]
-    assert rows(table)[3] == ["Oktober 2026", "Monatlich wiederkehrender Umsatz (MRR)", "126.796 €", "", "173"]
+    assert rows(table)[3] == ["Oktober 2026", "Monatsumsatz, wiederkehrend (MRR)", "126.796 €", "", "173"]
 
 
 def test_facts_have_no_interval_column() -> None:
