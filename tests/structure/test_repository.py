@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from cs_analysis import cli
+
 MEGABYTE = 1_000_000
 INSTALLED_FROM = ["requirements.lock", "pyproject.toml", "environment.yml", "Makefile", ".pre-commit-config.yaml", ".ci/run"]
 
@@ -62,6 +64,11 @@ def test_every_make_command_of_the_documents_exists(repository: Path, targets: d
     named = commands((repository / name).read_text(), "make")
     assert named
     assert named <= set(targets)
+
+
+def test_every_verb_of_the_readme_exists(repository: Path) -> None:
+    verbs = set(re.findall(r"^    ([a-z]+) ", cli.build_parser().format_help(), flags=re.MULTILINE))
+    assert commands((repository / "README.md").read_text(), r"(?:\.venv/bin/)?cs-analysis") == verbs
 
 
 def test_the_readme_shows_the_two_commands(repository: Path) -> None:
