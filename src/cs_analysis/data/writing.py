@@ -39,8 +39,12 @@ def write_dataset(ds: Dataset, folder: str | Path, *, format: Format = "parquet"
 
     Examples
     --------
-    >>> write_dataset(ds, "export")  # doctest: +SKIP
-    PosixPath('export')
+    >>> import cs_analysis as cs
+    >>> from tempfile import TemporaryDirectory
+    >>> ds, _ = cs.simulate_company(accounts=5, months=2)
+    >>> with TemporaryDirectory() as folder:
+    ...     print(sorted(path.name for path in write_dataset(ds, folder).iterdir())[:2])
+    ['accounts.parquet', 'actions.parquet']
     """
     folder = Path(folder)
     if format not in get_args(Format):

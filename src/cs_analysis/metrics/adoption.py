@@ -63,7 +63,10 @@ def adoption_rate(
 
     Examples
     --------
-    >>> cs.adoption_rate(ds, "shared_report", minimum_uses=3, within="30d")  # doctest: +SKIP
+    >>> import cs_analysis as cs
+    >>> ds, _ = cs.simulate_company(accounts=30, months=6)
+    >>> cs.adoption_rate(ds, "signed_up")[["estimate", "n"]].to_dict("records")
+    [{'estimate': 1.0, 'n': 30}]
     """
     if minimum_uses < 1:
         raise ParameterError(f"minimum_uses must be at least 1, not {minimum_uses!r}.")

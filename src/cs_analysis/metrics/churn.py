@@ -75,8 +75,9 @@ def logo_churn_rate(
     Examples
     --------
     >>> import cs_analysis as cs
-    >>> ds = cs.read_dataset({"accounts": [...], "subscriptions": [...]}, as_of="2026-10-31")  # doctest: +SKIP
-    >>> cs.logo_churn_rate(ds).query("metric == 'logo_churn_rate'").tail(1)  # doctest: +SKIP
+    >>> ds, _ = cs.simulate_company(accounts=30, months=6)
+    >>> sorted(set(cs.logo_churn_rate(ds)["metric"]))
+    ['joined_and_left', 'logo_churn_rate']
     """
     counted = customers_by_period(ds, period=period, by=by, policy=policy)
     if observed_from is not None:
@@ -138,7 +139,10 @@ def customer_survival(
 
     Examples
     --------
-    >>> cs.customer_survival(ds, by="segment")  # doctest: +SKIP
+    >>> import cs_analysis as cs
+    >>> ds, _ = cs.simulate_company(accounts=30, months=6)
+    >>> cs.customer_survival(ds, at_days=[0])["estimate"].tolist()
+    [1.0]
     """
     waiting = customer_durations(ds, by=by, observed_from=observed_from, policy=policy)
     groups = group_columns(by) or None

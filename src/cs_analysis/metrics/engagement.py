@@ -53,7 +53,10 @@ def active_users(ds: Dataset, *, events: str | Sequence[str] | None = None, by: 
 
     Examples
     --------
-    >>> cs.active_users(ds).query("window == '28d'").tail(1)  # doctest: +SKIP
+    >>> import cs_analysis as cs
+    >>> ds, _ = cs.simulate_company(accounts=30, months=6)
+    >>> cs.active_users(ds)["window"].unique().tolist()
+    ['1d', '7d', '28d']
     """
     if actor not in get_args(Actor):
         raise ParameterError(f"actor must be 'user' or 'account', not {actor!r}.")
@@ -82,10 +85,12 @@ def _rolling(ds: Dataset, stays: ir.Table, window: int, *, by: list[str]) -> pd.
     exits = spans.group_by(*by, day=spans.ends).agg(change=-spans.count())
     changes = engine_of(ds).run(entries.union(exits).order_by([*by, "day"]))
     last_day = ds.as_of.tz_convert(ds.calendar.zone).tz_localize(None).normalize()
-    groups = changes.groupby(by, sort=True, dropna=False) if by else [((), changes)]
-    parts = [_running(rows, window, last_day).assign(**dict(zip(by, key, strict=True))) for key, rows in groups if len(rows)]
-    empty = pd.DataFrame(columns=[*by, "period", "active"])
-    return (pd.concat(parts, ignore_index=True) if parts else empty).assign(window=f"{window}d")
+    if changes.empty:
+        return pd.DataFrame(columns=[*by, "period", "active", "window"])
+    group = changes.groupby(by, sort=True, dropna=False).ngroup() if by else pd.Series(0, index=changes.index)
+    parts = {number: _running(rows, window, last_day) for number, rows in changes.groupby(group)}
+    counted = pd.concat(parts, names=["group", None]).reset_index("group").assign(window=f"{window}d")
+    return counted.join(changes[by].groupby(group).first(), on="group").reset_index(drop=True)
 
 
 def _running(changes: pd.DataFrame, window: int, last_day: pd.Timestamp) -> pd.DataFrame:

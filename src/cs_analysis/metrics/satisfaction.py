@@ -29,7 +29,7 @@ def nps(source: Dataset | Any, *, period: Period | None = None, by: By = None, c
     ----------
     source : Dataset or data frame
         A dataset with `responses` (survey `nps`), or that one table: a frame with `score`, and `account_id` where several
-        answers come from one account. A frame's rows of other surveys, and rows without a score, are left out.
+        answers come from one account. Rows of other surveys or on another scale, and rows without a score, are left out.
     period : {"week", "month", "quarter", "year"}, optional
         A row for each calendar period in which the answer came (datasets only); the last one may be unfinished.
     by : str or list of str, optional
@@ -77,23 +77,38 @@ def nps(source: Dataset | Any, *, period: Period | None = None, by: By = None, c
 
 def _counts_of_table(source: Any, by: By) -> pd.DataFrame:
     """Return one row an account (or an answer, if the table does not name accounts) with the answers in each class."""
-    table = source if isinstance(source, pd.DataFrame) else source.to_pandas()
+    table = _as_pandas(source)
     missing = [column for column in ("score", *by_columns(by)) if column not in table.columns]
     if missing:
         raise MissingColumnsError(missing, table.columns, table="responses")
     if "survey" in table.columns:
         table = table[table["survey"].astype("str").str.lower() == "nps"]
-    table = table.dropna(subset=["score"]).reset_index(drop=True)
+    if "scale" in table.columns:
+        table = table[table["scale"].isna() | (table["scale"].astype("str").str.lower() == "nps")]
+    table = table.dropna(subset=["score"])
     score = _checked_scores(table["score"])
-    unit = table["account_id"] if "account_id" in table.columns else pd.Series(np.arange(len(table)), name="account_id")
+    unit = table["account_id"] if "account_id" in table.columns else pd.Series(np.arange(len(table)), index=table.index, name="account_id")
     classes = pd.DataFrame({name: score.between(low, high).astype("int64") for name, (low, high) in _CLASSES.items()})
-    keys = [table[column].fillna(MISSING_GROUP).rename(name) for column, name in zip(by_columns(by), group_columns(by), strict=True)]
-    return classes.groupby([*keys, unit.fillna(MISSING_GROUP)], sort=True).sum().reset_index()
+    keys = [_named_missing(table[column]).rename(name) for column, name in zip(by_columns(by), group_columns(by), strict=True)]
+    return classes.groupby([*keys, _named_missing(unit)], sort=True, dropna=False).sum().reset_index()
+
+
+def _as_pandas(source: Any) -> pd.DataFrame:
+    table = source.collect() if hasattr(source, "collect") else source
+    if not isinstance(table, pd.DataFrame) and not hasattr(table, "to_pandas"):
+        raise ParameterError(f"nps needs a Dataset or the table of responses, not {type(source).__name__}.")
+    return (table if isinstance(table, pd.DataFrame) else table.to_pandas()).reset_index(drop=True)
+
+
+def _named_missing(group: pd.Series) -> pd.Series:
+    """Return the groups with a missing text as "(missing)"; other missing values stay, as they do in a dataset."""
+    plain = group.astype(group.cat.categories.dtype) if isinstance(group.dtype, pd.CategoricalDtype) else group
+    return plain.astype("object").fillna(MISSING_GROUP) if pd.api.types.infer_dtype(plain, skipna=True) == "string" else plain
 
 
 def _checked_scores(scores: pd.Series) -> pd.Series:
-    numbers = pd.to_numeric(scores, errors="coerce")
+    numbers = pd.to_numeric(scores.astype("object"), errors="coerce").astype("float64")
     wrong = scores[~(numbers.between(0, 10) & (numbers % 1 == 0))]
     if len(wrong):
-        raise ParameterError(f"an NPS score must be a whole number from 0 to 10; row {wrong.index[0] + 1} has {wrong.iloc[0]!r} ({len(wrong)} such rows).")
+        raise ParameterError(f"an NPS score must be a whole number from 0 to 10; row {wrong.index[0] + 1} has {wrong.iloc[0]} ({len(wrong)} such rows).")
     return numbers

@@ -82,8 +82,10 @@ def run_pack(
 
     Examples
     --------
-    >>> run_pack(data="data/demo", as_of="2026-10-31", out="reports/2026-10").ok  # doctest: +SKIP
-    True
+    In a checkout, on the demo data::
+
+        result = run_pack(data="data/demo", as_of="2026-10-31", out="reports/2026-10")
+        print(result.index)
     """
     wanted: dict[str, Any] = {
         "data": str(Path(data).resolve()),

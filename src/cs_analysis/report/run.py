@@ -60,8 +60,10 @@ def run_report(
 
     Examples
     --------
-    >>> run_report("churn", data="data/demo", as_of="2026-10-31", out="reports/churn").ok  # doctest: +SKIP
-    True
+    In a checkout, on the demo data::
+
+        result = run_report("churn", data="data/demo", as_of="2026-10-31", out="reports/churn")
+        print(result.page)
     """
     report = find_report(notebook)
     own = {"data": str(Path(data).resolve()), "as_of": moment_text(as_of)}
