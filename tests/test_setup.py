@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,13 @@ class TestSetup:
             assert installs(moved) == ["the", "cs-analysis"]
         finally:
             moved.rename(current)
+
+    def test_of_two_runs_at_once_one_makes_it_and_the_other_waits(self, current: Path) -> None:
+        (current / ".venv" / "stamp.json").unlink()
+        with ThreadPoolExecutor() as pool:
+            both = list(pool.map(setup, [current, current]))
+        assert [said.returncode for said in both] == [0, 0]
+        assert sorted(said.stdout.split(" ")[0] for said in both) == ["Making", "Waiting"]
 
     def test_the_stamp_is_written_last(self, current: Path) -> None:
         stamp = current / ".venv" / "stamp.json"
