@@ -6,6 +6,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,3 +65,7 @@ def test_every_number_names_its_source(functions: dict[str, Callable]) -> None:
     numbers = {name: function for name, function in functions.items() if function.__module__.split(".")[1] in {"metrics", "stats"}}
     assert numbers
     assert [name for name, function in numbers.items() if not FunctionDoc(function)["References"]] == []
+
+
+def test_every_example_is_run(package: Path) -> None:
+    assert [path.name for path in package.rglob("*.py") if "doctest: +SKIP" in path.read_text()] == []
