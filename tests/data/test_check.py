@@ -198,3 +198,60 @@ class TestCurrencies:
     def test_another_reporting_currency_needs_rates_for_the_only_one_used(self) -> None:
         tables = {"accounts": accounts(a="2026-01-01"), "subscriptions": phases(("s", "a", "2026-01-10", None, 10))}
         assert cs.check_dataset(tables, as_of="2026-03-31", currency="USD")["rule"].tolist() == ["several currencies without rates"]
+
+    @pytest.mark.parametrize(
+        ("zone", "as_of", "start", "end", "months"),
+        [
+            ("America/New_York", "2026-03-31", "2026-03-10", None, ["2026-03"]),  # as_of is in April already in UTC
+            ("Europe/Berlin", "2026-05-15", "2026-03-31T22:30", None, ["2026-04", "2026-05"]),  # 00:30 on 1 April in Berlin
+            ("Europe/Berlin", "2026-05-15", "2026-03-10", "2026-03-31T22:00", ["2026-03"]),  # ends at 00:00 on 1 April
+            ("America/New_York", "2026-04-15", "2026-04-01T00:30", None, ["2026-03", "2026-04"]),  # evening of 31 March
+        ],
+    )
+    def test_months_are_those_of_the_calendar(self, zone: str, as_of: str, start: str, end: str | None, months: list[str]) -> None:
+        sold = phases(("s", "a", "2026-01-10", None, 10), ("t", "a", start, end, 20), currency=["EUR", "USD"])
+        rates = pd.DataFrame({"month": months, "currency": "USD", "rate": 0.5})
+        tables = {"accounts": accounts(a="2026-01-01"), "subscriptions": sold, "rates": rates}
+        assert cs.check_dataset(tables, as_of=as_of, timezone=zone).empty
+        found = cs.mrr(cs.read_dataset(tables, as_of=as_of, timezone=zone)).set_index("period")["estimate"]
+        assert found[pd.Timestamp(months[0])] == 20  # 10 EUR + 20 USD at .5
+        fewer = {**tables, "rates": rates.iloc[1:]}
+        assert not cs.check_dataset(fewer, as_of=as_of, timezone=zone).empty
+
+    def test_a_rate_is_known_from_the_first_of_its_month_in_the_zone(self) -> None:
+        ds = cs.read_dataset(self.tables(m1=0.5, m2=0.5), as_of=pd.Timestamp("2026-02-01 00:30", tz="Asia/Kathmandu"), timezone="Asia/Kathmandu")
+        assert cs.mrr(ds)["estimate"].tolist() == [25, 25]  # 20 EUR + 10 USD at .5
+
+
+def test_an_instant_before_1900_is_a_sentinel_not_a_date() -> None:
+    feed = pd.DataFrame({"event_at": ["0001-01-01T00:00:00Z", "2026-01-05T00:00:00Z"], "account_id": "a", "user_id": "u", "event": "e"})
+    found = cs.check_dataset({"accounts": accounts(a="2026-01-01"), "events": feed}, as_of="2026-01-05")
+    assert found.loc[found["severity"] == "error", ["rule", "column", "rows", "first_row"]].values.tolist() == [["wrong type", "event_at", 1, 1]]
+    assert "gap in the feed" not in set(found["rule"])
+
+
+def test_an_account_listed_again_later_changes_no_warning() -> None:
+    people = pd.concat([accounts(a="2026-01-01"), accounts(a="2026-09-01")])
+    used = pd.DataFrame({"event_at": utc("2026-02-01"), "account_id": "a", "user_id": "u", "event": "e"})
+    assert cs.check_dataset({"accounts": people, "events": used}, as_of="2026-02-02").empty
+
+
+def test_the_end_of_a_feed_is_counted_in_local_days() -> None:
+    days = pd.date_range("2026-01-01T23:00", "2026-06-27T23:00", freq="D", tz="UTC")
+    feed = pd.DataFrame({"event_at": days, "account_id": "a", "user_id": "u", "event": "e"})
+    tables = {"accounts": accounts(a="2026-01-01"), "events": feed}
+    assert cs.check_dataset(tables, as_of="2026-06-30", timezone="America/New_York").empty  # three days, as in UTC
+
+
+@pytest.mark.parametrize(
+    ("scale", "fine"),
+    [
+        (cs.Scale(name="Pulse", low=1, high=4, direction="high is good", top=(4,), bottom=(1,)), 3),
+        (cs.Scale(name="pulse", low=0, high=1, step=0.1, direction="high is good", top=(1,), bottom=(0,)), 0.3),
+    ],
+)
+def test_a_scale_of_ones_own_checks_scores_whatever_its_capitals_and_steps(scale: cs.Scale, fine: float) -> None:
+    asked = {"response_id": ["r", "q"], "account_id": "a", "survey": "Pulse", "asked_at": utc("2026-01-02", "2026-01-02")}
+    answers = pd.DataFrame({**asked, "answered_at": utc("2026-01-03", "2026-01-03"), "score": [fine, 9]})
+    found = cs.check_dataset({"accounts": accounts(a="2026-01-01"), "responses": answers}, as_of="2026-02-01", scales=cs.register_scale(scale))
+    assert found[["rule", "rows", "first_row"]].values.tolist() == [["score outside its scale", 1, 2]]

@@ -1,4 +1,7 @@
 import gzip
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -212,3 +215,106 @@ class TestFrames:
         empty = {"accounts": pd.DataFrame({"account_id": [], "started_at": []}), "events": TABLES["events"].iloc[:0]}
         ds = cs.read_dataset(empty, as_of="2026-06-30")
         assert [len(frame) for frame in rows(ds).values()] == [0, 0]
+
+    @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame, pa.table])
+    def test_columns_that_differ_in_capitals_alone_are_found_in_every_kind_of_frame(self, frame: Callable[..., object]) -> None:
+        table = frame({"account_id": ["a"], "Account_ID": ["b"], "started_at": [self.started[0].to_pydatetime()]})
+        found = cs.check_dataset({"accounts": table}, as_of="2026-06-30")
+        assert found[["rule", "column"]].values.tolist() == [["duplicate column", "account_id"]]
+
+    def test_an_index_that_is_a_column_too_is_read_once(self) -> None:
+        frame = pd.DataFrame({"account_id": ["a", "b"], "started_at": self.started}).set_index("account_id", drop=False)
+        assert rows(cs.read_dataset({"accounts": frame}, as_of="2026-06-30"))["accounts"]["account_id"].tolist() == ["a", "b"]
+
+    def test_periods_are_read_as_text(self) -> None:
+        rates = pd.DataFrame({"month": pd.period_range("2026-01", periods=1, freq="M"), "currency": "USD", "rate": [0.9]})
+        read = rows(cs.read_dataset({"accounts": accounts(a="2026-01-01"), "rates": rates}, as_of="2026-06-30"))
+        assert read["rates"]["month"].astype(str).tolist() == ["2026-01-01"]
+
+    def test_a_single_column_is_no_table(self) -> None:
+        with pytest.raises(cs.errors.ParameterError, match="pandas, polars or Arrow table, not Series"):
+            cs.read_dataset({"accounts": pd.Series(["a"])}, as_of="2026-06-30")
+
+    def test_extra_columns_may_be_called_as_the_check_calls_its_own(self) -> None:
+        frame = pd.DataFrame({"account_id": ["a", "b"], "started_at": self.started, "naive:started_at": [True, True], "bad:name": [1, 2]})
+        read = rows(cs.read_dataset({"accounts": frame}, as_of="2026-06-30"))["accounts"]
+        assert read[["naive:started_at", "bad:name"]].values.tolist() == [[True, 1], [True, 2]]
+
+
+class TestDatabases:
+    def make(self, path: Path, *statements: str) -> Path:
+        with duckdb.connect(str(path)) as con:
+            con.register("frame", TABLES["accounts"])
+            for statement in statements:
+                con.execute(statement)
+        return path
+
+    def test_one_name_in_two_schemas_is_refused(self, tmp_path: Path) -> None:
+        path = self.make(
+            tmp_path / "x.duckdb", "CREATE SCHEMA crm", "CREATE TABLE crm.accounts AS FROM frame", "CREATE TABLE accounts AS SELECT * FROM frame LIMIT 1"
+        )
+        found = cs.check_dataset(path, as_of="2026-06-30").iloc[0]
+        assert (found["rule"], found["example"]) == ("unreadable file", "crm.accounts, main.accounts")
+
+    def test_a_view_whose_file_is_gone_is_a_finding(self, tmp_path: Path) -> None:
+        part = tmp_path / "part.parquet"
+        TABLES["accounts"].to_parquet(part)
+        path = self.make(tmp_path / "x.duckdb", f"CREATE VIEW accounts AS SELECT * FROM read_parquet('{part}')")
+        part.unlink()
+        found = cs.check_dataset(path, as_of="2026-06-30").iloc[0]
+        assert found["rule"] == "unreadable file"
+        assert "main.accounts" in found["what_to_do"]
+
+    def test_a_file_that_is_open_for_writing_is_refused_with_advice(self, tmp_path: Path) -> None:
+        path = self.make(tmp_path / "x.duckdb", "CREATE TABLE accounts AS FROM frame")
+        with duckdb.connect(str(path)), pytest.raises(cs.errors.ParameterError, match="Close what has it open"):
+            cs.read_dataset(path, as_of="2026-06-30")
+
+    def test_a_file_of_another_database_is_refused_without_asking_the_network(self, tmp_path: Path) -> None:
+        path = tmp_path / "lite.db"
+        with closing(sqlite3.connect(path)) as con:
+            con.execute("CREATE TABLE accounts (account_id TEXT)")
+        with pytest.raises(cs.errors.ParameterError, match="must be a DuckDB file") as refused:
+            cs.read_dataset(path, as_of="2026-06-30")
+        assert "extension" not in str(refused.value)
+
+
+def test_parts_that_disagree_about_the_time_zone_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "accounts").mkdir()
+    zoned = pd.DataFrame({"account_id": ["a"], "started_at": utc("2026-01-01")})
+    zoned.to_parquet(tmp_path / "accounts" / "1.parquet")
+    zoned.assign(started_at=zoned["started_at"].dt.tz_localize(None)).to_parquet(tmp_path / "accounts" / "2.parquet")
+    found = cs.check_dataset(tmp_path, as_of="2026-06-30", timezone="Europe/Berlin").iloc[0]
+    assert (found["rule"], found["example"]) == ("unreadable file", "started_at")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"currency": 5}, "ISO 4217"), ({"timezone": 5}, "IANA name"), ({"timezone": "Europe"}, "IANA name"), ({"as_of": "9999-12-31"}, "stands for 'never'")],
+)
+def test_arguments_of_a_wrong_kind_are_refused_in_our_words(options: dict[str, object], message: str) -> None:
+    with pytest.raises(cs.errors.ParameterError, match=message):
+        cs.read_dataset(TABLES, **{"as_of": "2026-06-30", **options})  # type: ignore[arg-type]
+
+
+class TestQuarantineFolder:
+    faulty = {"accounts": pd.DataFrame({"account_id": ["a", None], "started_at": utc("2026-01-01", "2026-01-01")})}
+
+    def test_a_folder_with_other_files_is_never_replaced(self, tmp_path: Path) -> None:
+        (tmp_path / "accounts.csv").write_text("account_id,started_at\na,2026-01-01T00:00Z\nb,never\n")
+        with pytest.raises(cs.errors.ParameterError, match=r"holds 'accounts\.csv'"):
+            cs.read_dataset(tmp_path, as_of="2026-06-30", on_error="quarantine", quarantine=tmp_path)
+        assert "never" in (tmp_path / "accounts.csv").read_text()
+
+    def test_the_folder_of_an_earlier_reading_is_replaced_and_goes_when_all_is_well(self, tmp_path: Path) -> None:
+        aside = tmp_path / "aside"
+        for _ in range(2):
+            cs.read_dataset(self.faulty, as_of="2026-06-30", on_error="quarantine", quarantine=aside)
+            assert [path.name for path in aside.iterdir()] == ["accounts.csv"]
+        cs.read_dataset(TABLES, as_of="2026-06-30", on_error="quarantine", quarantine=aside)
+        assert not aside.exists()
+
+    def test_where_nothing_can_be_written_the_argument_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        with pytest.raises(cs.errors.ParameterError, match="quarantine="):
+            cs.read_dataset(self.faulty, as_of="2026-06-30", on_error="quarantine", quarantine=tmp_path / "file" / "aside")

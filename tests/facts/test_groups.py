@@ -50,3 +50,21 @@ def test_an_account_not_known_yet_is_in_no_group() -> None:
     used = pd.DataFrame({"event_at": utc("2026-01-05", "2026-01-05"), "account_id": ["a", "z"], "user_id": ["u", "v"], "event": "login"})
     ds = cs.read_dataset({"accounts": people, "events": used}, as_of="2026-01-31")
     assert set(cs.active_users(ds, by="segment")["segment"]) == {"x"}
+
+
+def test_a_billing_period_of_the_companys_own_does_not_reach_the_calendar() -> None:
+    sold = phases(("s", "a", "2025-12-01", None, 10), period=["monthly"], ends_at=["x"], finished=["y"])
+    ds = cs.read_dataset({"accounts": accounts(a="2025-12-01"), "subscriptions": sold}, as_of="2026-01-31")
+    assert cs.mrr(ds)["period"].tolist() == [pd.Timestamp("2025-12-01"), pd.Timestamp("2026-01-01")]
+    assert cs.mrr(ds, by="ends_at")["ends_at"].tolist() == ["x", "x"]
+
+
+def test_no_result_has_a_column_twice() -> None:
+    with pytest.raises(cs.errors.ParameterError, match="may not be called 'n'"):
+        cs.customer_survival(company(n=["x", "y"]), by="n")
+
+
+@pytest.mark.parametrize("by", [5, [5], [["plan"]]])
+def test_by_of_another_kind_is_refused(by: object) -> None:
+    with pytest.raises(cs.errors.ParameterError, match="by must be"):
+        cs.mrr(company(), by=by)  # type: ignore[arg-type]

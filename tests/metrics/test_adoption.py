@@ -64,3 +64,8 @@ def test_without_events_the_missing_table_is_named() -> None:
     ds = cs.read_dataset({"accounts": accounts(a="2026-01-01")}, as_of="2026-01-31")
     with pytest.raises(cs.errors.MissingTableError, match="'events'"):
         cs.adoption_rate(ds)
+
+
+def test_a_use_before_the_account_is_not_within_its_window() -> None:
+    early = events(("2025-12-20", "a", "u1", "report"), ("2026-01-02", "b", "u2", "report"))
+    assert shares(cs.adoption_rate(company(events=early), "report", within="10d")) == {"report": (0.3333, 3)}

@@ -74,3 +74,18 @@ class TestByHand:
     def test_another_actor_is_refused(self) -> None:
         with pytest.raises(cs.errors.ParameterError, match="'user' or 'account'"):
             self.daily(actor="session")
+
+
+def test_groups_may_be_instants_of_which_one_is_missing() -> None:
+    people = accounts(a="2026-01-01", b="2026-01-01").assign(trained_at=pd.to_datetime(["2026-01-02", None], utc=True))
+    used = events(("2026-01-03", "a", "u", "login"), ("2026-01-03", "b", "v", "login"), ("2026-01-03", "b", "w", "login"))
+    found = cs.active_users(cs.read_dataset({"accounts": people, "events": used}, as_of="2026-01-03"), by="trained_at")
+    assert found["estimate"].tolist() == [1, 2]
+    assert found["trained_at"].isna().tolist() == [False, True]
+
+
+def test_users_of_an_account_not_known_yet_are_in_no_number() -> None:
+    people = accounts(a="2026-01-01", z="2026-06-01").assign(segment="x")
+    used = events(("2026-01-03", "a", "u", "login"), ("2026-01-03", "z", "v", "login"))
+    ds = cs.read_dataset({"accounts": people, "events": used}, as_of="2026-01-03")
+    assert cs.active_users(ds)["estimate"].tolist() == cs.active_users(ds, by="segment")["estimate"].tolist() == [1]

@@ -115,3 +115,43 @@ def test_limits_cover_the_truth_when_accounts_are_alike_within() -> None:
     # three binomial standard errors at 600 repetitions are 2.7 points
     assert covered["clustered"] / 600 >= 0.923
     assert covered["independent"] / 600 < 0.90
+
+
+class TestForms:
+    @pytest.mark.parametrize(
+        "table",
+        [
+            pd.DataFrame({"score": pd.array([9, None, 3], "int64[pyarrow]"), "account_id": pd.array(["a", None, "b"], "string[pyarrow]")}),
+            pd.DataFrame({"score": pd.array([9, None, 3], "Int64"), "account_id": pd.Categorical(["a", "b", "b"])}),
+            pd.DataFrame({"score": ["9", "3", None]}),
+            pl.LazyFrame({"score": [9, 3]}),
+        ],
+    )
+    def test_every_kind_of_frame_gives_the_same(self, table: object) -> None:
+        assert cs.nps(table)[["estimate", "n"]].values.tolist() == [[0, 2]]
+
+    @pytest.mark.parametrize(("groups", "shown"), [(pd.Categorical(["a", None]), ["(missing)", "a"]), (pd.array([True, None], "boolean"), [True, pd.NA])])
+    def test_a_missing_group_is_a_group(self, groups: object, shown: list[object]) -> None:
+        assert cs.nps(pd.DataFrame({"score": [9, 3], "seg": groups}), by="seg")["seg"].tolist() == shown
+
+    def test_what_is_no_table_is_refused(self) -> None:
+        with pytest.raises(cs.errors.ParameterError, match="not list"):
+            cs.nps([9, 3])
+
+    def test_the_row_at_fault_is_that_of_the_table(self) -> None:
+        with pytest.raises(cs.errors.ParameterError, match="row 3 has 11"):
+            cs.nps(pd.DataFrame({"score": [None, 9, 11]}))
+
+    def test_answers_on_another_scale_are_not_pooled(self) -> None:
+        when = pd.to_datetime(["2026-01-02"] * 2, utc=True)
+        table = pd.DataFrame(
+            {"response_id": [1, 2], "account_id": "a", "survey": "nps", "asked_at": when, "answered_at": when, "score": [9, 5], "scale": [None, "csat_5"]}
+        )
+        ds = cs.read_dataset({"accounts": pd.DataFrame({"account_id": ["a"], "started_at": when[:1]}), "responses": table}, as_of="2026-02-01")
+        assert cs.nps(ds)[["estimate", "n"]].values.tolist() == cs.nps(table)[["estimate", "n"]].values.tolist() == [[100, 1]]
+
+    def test_without_any_answer_no_period_has_a_row(self) -> None:
+        when = pd.to_datetime(["2026-01-02"], utc=True)
+        table = pd.DataFrame({"response_id": [1], "account_id": "a", "survey": "nps", "asked_at": when, "answered_at": pd.NaT, "score": [None]})
+        ds = cs.read_dataset({"accounts": pd.DataFrame({"account_id": ["a"], "started_at": when}), "responses": table}, as_of="2026-02-01")
+        assert cs.nps(ds, period="month").empty

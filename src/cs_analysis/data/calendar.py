@@ -84,6 +84,8 @@ class Calendar:
         day = as_day(as_of)
         if day is None:
             return as_instant(as_of, argument="as_of").tz_convert(self.zone)
+        if day >= date(9999, 12, 30):
+            raise ParameterError(f"as_of must be the last day of the data, not {day}, which stands for 'never'.")
         return day_start(day + timedelta(days=1), self.zone) - MICROSECOND
 
     def period_start(self, at: Moment, period: Period) -> pd.Timestamp:

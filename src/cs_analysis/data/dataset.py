@@ -145,7 +145,7 @@ def cutoff(ds: Dataset) -> pd.Timestamp:
 
 def _handle(engine: Engine, stored: Stored, as_of: pd.Timestamp) -> TableHandle:
     view, table = engine.unique(stored.name), TABLES[stored.name]
-    listed = ", ".join(sql.name(name) for name in engine.describe(stored.relation) if name != "_row" and not name.startswith(("bad:", "naive:", "clash:")))
+    listed = ", ".join(sql.name(name) for name in engine.describe(stored.relation) if name != "_row" and not name.startswith(("bad.", "naive.", "clash.")))
     known = f"SELECT * {known_values(table, as_of)} FROM {sql.name(stored.relation)} WHERE {known_rows(table, as_of)}"
     engine.execute(f"CREATE VIEW {sql.name(view)} AS SELECT {listed} FROM ({known})")
     return TableHandle(stored.name, stored.columns, view, engine)

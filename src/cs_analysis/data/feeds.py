@@ -22,11 +22,12 @@ _TIMES_USUAL = 3.0
 def feed_findings(engine: Engine, table: str, known: str, *, as_of: pd.Timestamp) -> list[Finding]:
     """Return a warning for the longest hole in a feed and one for a feed that ends before `as_of`."""
     dated = sql.name(TABLES[table].dated_by)
-    days = pd.to_datetime([row[0] for row in engine.rows(f"SELECT DISTINCT CAST({dated} AS DATE) FROM {sql.name(known)} WHERE {dated} IS NOT NULL ORDER BY 1")])
+    seen = engine.rows(f"SELECT DISTINCT CAST({dated} AS DATE) FROM {sql.name(known)} WHERE {dated} >= TIMESTAMP '1900-01-01' ORDER BY 1")
+    days = pd.to_datetime([row[0] for row in seen])
     if not len(days):
         return []
     silences = np.diff(days).astype("timedelta64[D]").astype(float)
-    end = as_of.tz_convert("UTC").tz_localize(None).normalize()
+    end = as_of.tz_localize(None).normalize()
     return _gap(table, days, silences) + _early_end(table, silences, last=days[-1], end=end)
 
 

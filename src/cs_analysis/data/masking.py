@@ -14,7 +14,9 @@ def instant_literal(at: pd.Timestamp) -> str:
 
 
 def known_rows(table: Table, at: pd.Timestamp) -> str:
-    """Return the predicate of rows dated at or before `at`."""
+    """Return the predicate of rows dated at or before `at`; a month is known from its first day in the zone of `at`."""
+    if table.column(table.dated_by).kind == "month":
+        return f"{sql.name(table.dated_by)} <= DATE '{at:%Y-%m-%d}'"
     return f"{sql.name(table.dated_by)} <= {instant_literal(at)}"
 
 

@@ -11,7 +11,11 @@ from cs_analysis.data.engine import Engine
 from cs_analysis.data.findings import Finding
 from cs_analysis.data.masking import instant_literal
 
-_SPANS = {"subscriptions": ("started_at", "least(coalesce(ended_at, {as_of}), {as_of})"), "orders": ("ordered_at", "ordered_at")}
+# An end is the first moment that no longer counts: one at 00:00 on the first uses no rate of that month.
+_SPANS = {
+    "subscriptions": ("started_at", "least(coalesce(ended_at - INTERVAL 1 MICROSECOND, {as_of}), {as_of})"),
+    "orders": ("ordered_at", "ordered_at"),
+}
 
 
 def reporting_currency(engine: Engine, known: Mapping[str, str], *, requested: str | None, as_of: pd.Timestamp) -> tuple[str | None, list[Finding]]:
@@ -33,17 +37,18 @@ def reporting_currency(engine: Engine, known: Mapping[str, str], *, requested: s
 
 
 def _used(engine: Engine, known: Mapping[str, str], as_of: pd.Timestamp) -> dict[str, list[str]]:
-    """Return currency -> months (as 2026-10) in which an amount in it must be converted, in both tables that carry one."""
+    """Return currency -> months (as 2026-10, in the zone of `as_of`) in which an amount in it must be converted, in both tables that carry one."""
     used: dict[str, set[str]] = {}
     for table, (start, end) in _SPANS.items():
         if table in known:
-            for code, month in engine.rows(_months(known[table], start, end.format(as_of=instant_literal(as_of)))):
+            for code, month in engine.rows(_months(known[table], start, end.format(as_of=instant_literal(as_of)), zone=str(as_of.tz))):
                 used.setdefault(code, set()).add(month)
     return {code: sorted(used[code]) for code in sorted(used)}
 
 
-def _months(relation: str, start: str, end: str) -> str:
-    series = f"generate_series(date_trunc('month', {start}), greatest({start}, {end}), INTERVAL 1 MONTH)"
+def _months(relation: str, start: str, end: str, *, zone: str) -> str:
+    first, last = (f"timezone({sql.literal(zone)}, timezone('UTC', {instant}))" for instant in (start, f"greatest({start}, {end})"))
+    series = f"generate_series(date_trunc('month', {first}), {last}, INTERVAL 1 MONTH)"
     rows = f"SELECT DISTINCT currency, unnest({series}) AS month FROM {sql.name(relation)} WHERE currency IS NOT NULL AND {start} IS NOT NULL"
     return f"SELECT currency, strftime(month, '%Y-%m') FROM ({rows}) ORDER BY ALL"
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
@@ -17,6 +17,7 @@ from cs_analysis.data.dataset import Dataset, Stored
 from cs_analysis.data.engine import Engine
 from cs_analysis.data.feeds import FEEDS, feed_findings
 from cs_analysis.data.findings import Finding, findings_table
+from cs_analysis.data.local_days import time_zone
 from cs_analysis.data.money import reporting_currency
 from cs_analysis.data.quarantine import write_quarantine
 from cs_analysis.data.sources import open_source
@@ -183,11 +184,8 @@ def _load(source: object, frame: _Frame, *, remove: bool) -> _Loaded:
 
 def _check_arguments(timezone: str | None, currency: str | None) -> None:
     if timezone is not None:
-        try:
-            ZoneInfo(timezone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ParameterError(f"timezone must be an IANA name such as Europe/Berlin, not {timezone!r}.") from error
-    if currency is not None and not (len(currency) == 3 and currency.isalpha() and currency.isupper()):
+        time_zone(timezone)
+    if currency is not None and not (isinstance(currency, str) and re.fullmatch("[A-Z]{3}", currency)):
         raise ParameterError(f"currency must be an ISO 4217 code such as EUR, not {currency!r}.")
 
 

@@ -61,22 +61,25 @@ def rules_of(typed: Typed, known: str, targets: Mapping[str, str], *, scales: Ma
 
 
 def _cell_rules(typed: Typed, column: Column) -> list[Rule]:
-    cell, bad, naive = (sql.name(f"{prefix}{column.name}") for prefix in ("", "bad:", "naive:"))
+    cell, bad, naive = (sql.name(f"{prefix}{column.name}") for prefix in ("", "bad.", "naive."))
     rules: list[Rule] = []
-    unread = [flag for prefix in ("bad", "naive", "clash") if (flag := f"{prefix}:{column.name}") in typed.flags]
+    unread = [flag for prefix in ("bad", "naive", "clash") if (flag := f"{prefix}.{column.name}") in typed.flags]
     empty = " AND ".join([f"{cell} IS NULL", *(f"NOT {sql.name(flag)}" for flag in unread)])
     if column.name in typed.table.key or (column.required and column.name in typed.table.references):
         rules.append(Rule("empty key", column.name, f"Every row needs its {column.name}; fill it in or drop the row.", empty))
     elif column.required:
         rules.append(Rule("empty value", column.name, f"Every row needs {_expectation(column)} here; fill it in or drop the row.", empty))
-    if f"bad:{column.name}" in typed.flags:
+    if f"bad.{column.name}" in typed.flags:
         rules.append(Rule("wrong type", column.name, f"Every cell must be {_expectation(column)} or empty.", bad))
-    if f"naive:{column.name}" in typed.flags:
+    if column.kind in ("instant", "month"):
+        advice = "An instant before 1900 stands for a missing one in some programs; leave the cell empty, or write the year in full."
+        rules.append(Rule("wrong type", column.name, advice, f"{cell} < TIMESTAMP '1900-01-01'"))
+    if f"naive.{column.name}" in typed.flags:
         advice = "Say which zone the clock shows: timezone='Europe/Berlin' (or --timezone), or write the offset, as in 2026-10-31T09:30:00+01:00."
         rules.append(Rule("instant without time zone", column.name, advice, naive))
     if column.name in typed.clashes:
         clash = typed.clashes[column.name]
-        rules.append(Rule(clash.rule, column.name, clash.what_to_do, sql.name(f"clash:{column.name}")))
+        rules.append(Rule(clash.rule, column.name, clash.what_to_do, sql.name(f"clash.{column.name}")))
     return rules
 
 
@@ -109,7 +112,9 @@ def _reference(column: str, other: str, *, known: str, target: str) -> Rule:
 
 def _before_account(table: Table, known: str, accounts: str) -> Rule:
     dated = sql.name(table.dated_by)
-    offenders = f"FROM {sql.name(known)} k SEMI JOIN {sql.name(accounts)} a ON a.account_id = k.account_id AND k.{dated} < a.started_at"
+    # The first row of an account counts, so that one listed again later changes nothing.
+    starts = f"(SELECT account_id, min(started_at) AS started_at FROM {sql.name(accounts)} GROUP BY account_id)"
+    offenders = f"FROM {sql.name(known)} k SEMI JOIN {starts} a ON a.account_id = k.account_id AND k.{dated} < a.started_at"
     advice = f"{table.dated_by} lies before accounts.started_at; check the sign-up date, or the account_id of these rows."
     return Rule("event before its account", table.dated_by, advice, offenders=offenders, severity="warning")
 
@@ -137,11 +142,16 @@ def _overlap(known: str) -> Rule:
 def _score_rules(scales: Mapping[str, Scale]) -> list[Rule]:
     usual = " ".join(f"WHEN {sql.literal(survey)} THEN {sql.literal(scale)}" for survey, scale in DEFAULT_SCALES.items())
     scale = f"coalesce(scale, CASE survey {usual} ELSE survey END)"
-    limits = " ".join(f"WHEN {sql.literal(s.name)} THEN score NOT IN ({', '.join(map(str, s.scores))})" for s in scales.values())
-    known = ", ".join(sql.literal(name) for name in scales)
+    limits = " ".join(f"WHEN {sql.literal(_folded(s.name))} THEN score NOT IN ({', '.join(map(str, s.scores))})" for s in scales.values())
+    known = ", ".join(sql.literal(_folded(name)) for name in scales)
     outside = "Every score must be on the survey's scale; name the scale in the column 'scale' if another was used."
     unknown = f"The scale must be one of {', '.join(scales)}, or empty for the survey's usual one."
     return [
         Rule("score outside its scale", "score", outside, f"coalesce(CASE {scale} {limits} END, false)"),
         Rule("unknown reference", "scale", unknown, f"scale NOT IN ({known})"),
     ]
+
+
+def _folded(name: str) -> str:
+    """Return a scale's name as code words are read."""
+    return name.translate(str.maketrans("İIı", "iii")).lower()

@@ -111,9 +111,19 @@ def _open_parquet(engine: Engine, table: str, path: Path) -> tuple[Raw | None, l
         return None, [_unreadable(table, f"{path.name}/ holds no .parquet file", "Put the Parquet parts into the folder.")]
     listed = ", ".join(sql.literal(str(part)) for part in parts)
     try:
+        if half_zoned := _half_zoned(engine, listed):
+            return None, [_unreadable(table, half_zoned, "Some parts state the time zone of this column and others do not; write all parts alike.")]
         return _view(engine, table, f"read_parquet([{listed}], union_by_name = true)")
     except (duckdb.InvalidInputException, duckdb.IOException, duckdb.BinderException) as error:
         return None, [_unreadable(table, str(error).splitlines()[0], "Write the Parquet file again; all parts must have the same columns.")]
+
+
+def _half_zoned(engine: Engine, listed: str) -> str | None:
+    """Return a column whose instants have a time zone in some parts only: read as one table, the others would pass for UTC."""
+    zoned = "count(*) FILTER (WHERE contains(logical_type, 'isAdjustedToUTC=1'))"
+    dated = "(logical_type LIKE 'TimestampType%' OR logical_type LIKE 'DateType%')"
+    mixed = engine.rows(f"SELECT min(name) FROM parquet_schema([{listed}]) WHERE {dated} GROUP BY lower(name) HAVING {zoned} NOT IN (0, count(*)) ORDER BY 1")
+    return str(mixed[0][0]) if mixed else None
 
 
 def _open_frames(engine: Engine, frames: Mapping[Any, object]) -> tuple[dict[str, Raw], list[Finding]]:
@@ -132,63 +142,98 @@ def _open_frames(engine: Engine, frames: Mapping[Any, object]) -> tuple[dict[str
 
 def _open_frame(engine: Engine, table: str, frame: Any) -> tuple[Raw | None, list[Finding]]:
     """Copy a frame into the database, so that later changes to it cannot reach the dataset."""
-    if isinstance(frame, pd.DataFrame):
-        frame = _plain(frame)
-        if len(twice := frame.columns[frame.columns.duplicated()]):
-            return None, [_duplicate_column(table, str(twice[0]), [str(twice[0])] * 2)]
+    frame = _plain(frame) if isinstance(frame, pd.DataFrame) else frame
+    if twice := _named_alike(table, _column_names(table, frame)):
+        return None, twice
     copy = engine.unique(f"frame_{table}")
     try:
         with engine.registered(frame) as view:
             engine.execute(f"CREATE TABLE {sql.name(copy)} AS SELECT * FROM {sql.name(view)}")
     except (duckdb.InvalidInputException, duckdb.NotImplementedException, duckdb.CatalogException) as error:
         raise ParameterError(
-            f"the table '{table}' must be a pandas, polars or Arrow table with at least one column, not {type(frame).__name__} ({str(error).splitlines()[0]})."
+            f"the table '{table}' must have at least one column, and columns of numbers, text, times or truth values only ({str(error).splitlines()[0]})."
         ) from error
     return _view(engine, table, sql.name(copy))
 
 
+def _column_names(table: str, frame: Any) -> list[str]:
+    """Return the column names as the frame itself has them; the database would tell two that differ in capitals apart by a number."""
+    if isinstance(frame, pd.DataFrame):
+        return list(frame.columns)
+    if hasattr(frame, "collect_schema"):
+        return list(frame.collect_schema().names())
+    if not hasattr(frame, "schema"):
+        raise ParameterError(f"the table '{table}' must be a pandas, polars or Arrow table, not {type(frame).__name__}.")
+    return list(frame.schema.names)
+
+
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame with text as column names, a named index as columns, and mixed columns (text beside numbers) as text."""
-    named = frame.reset_index() if any(name is not None for name in frame.index.names) else frame
-    plain = named.rename(columns=str)
+    levels = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    plain = (frame.reset_index(levels) if levels else frame).rename(columns=str)
     if plain.columns.has_duplicates:
         return plain
-    mixed = [name for name in plain.select_dtypes("object") if pd.api.types.infer_dtype(plain[name], skipna=True).startswith("mixed")]
+    mixed = [name for name in plain if _is_mixed(plain[name])]
     return plain.assign(**{name: plain[name].map(str, na_action="ignore") for name in mixed})
+
+
+def _is_mixed(column: pd.Series) -> bool:
+    """Return whether a column holds text beside other things, or periods, which only pandas has."""
+    inferred = pd.api.types.infer_dtype(column, skipna=True) if column.dtype == "object" else ""
+    return inferred.startswith("mixed") or isinstance(column.dtype, pd.PeriodDtype)
 
 
 def _open_database(engine: Engine, path: Path) -> tuple[dict[str, Raw], list[Finding]]:
     database = engine.unique("source")
     try:
-        engine.execute(f"ATTACH {sql.literal(str(path))} AS {sql.name(database)} (READ_ONLY)")
-    except (duckdb.IOException, duckdb.BinderException) as error:
+        # The type is said, or the database would look for an extension for other files (SQLite) on the network.
+        engine.execute(f"ATTACH {sql.literal(str(path))} AS {sql.name(database)} (READ_ONLY, TYPE duckdb)")
+    except duckdb.Error as error:
         raise ParameterError(
-            f"the DuckDB file {path} must be readable and not open for writing elsewhere ({str(error).splitlines()[0]}). Close the other program."
+            f"{path} must be a DuckDB file that is not open for writing elsewhere ({str(error).splitlines()[0]}). Close what has it open."
         ) from error
     listed = engine.rows(f"SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = {sql.literal(database)} ORDER BY ALL")
+    places: dict[str, list[tuple[str, str]]] = {}
+    for schema, relation in listed:
+        places.setdefault(str(relation).lower(), []).append((schema, relation))
     raws: dict[str, Raw] = {}
     found: list[Finding] = []
-    for schema, relation in listed:
-        table = str(relation).lower()
-        if table in TABLES:
-            raw, problems = _view(engine, table, f"{sql.name(database)}.{sql.name(schema)}.{sql.name(relation)}")
-            found += problems
-            if raw is not None:
-                raws[table] = raw
+    for table in sorted(TABLES.keys() & places):
+        raw, problems = _open_relation(engine, table, places[table], database=database)
+        found += problems
+        if raw is not None:
+            raws[table] = raw
     return raws, found
+
+
+def _open_relation(engine: Engine, table: str, places: list[tuple[str, str]], *, database: str) -> tuple[Raw | None, list[Finding]]:
+    if len(places) > 1:
+        names = ", ".join(".".join(place) for place in places)
+        return None, [_unreadable(table, names, f"One table of this name: keep one of {names}.")]
+    schema, relation = places[0]
+    try:
+        return _view(engine, table, f"{sql.name(database)}.{sql.name(schema)}.{sql.name(relation)}")
+    except duckdb.Error as error:
+        return None, [_unreadable(table, str(error).splitlines()[0], f"Make {schema}.{relation} a table, or a view that can be read from here.")]
 
 
 def _view(engine: Engine, table: str, scan: str) -> tuple[Raw | None, list[Finding]]:
     """Name the columns of a scan and number its rows; an unused number costs nothing, the optimiser drops it."""
     sources = [str(row[0]) for row in engine.rows(f"DESCRIBE SELECT * FROM {scan}")]
+    if twice := _named_alike(table, sources):
+        return None, twice
     names = [normalise_header(source) for source in sources]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        return None, [_duplicate_column(table, name, [s for s in sources if normalise_header(s) == name]) for name in twice]
     relation = engine.unique(f"raw_{table}")
     listed = ", ".join(f"{sql.name(source)} AS {sql.name(name)}" for source, name in zip(sources, names, strict=True) if name != "_row")
     engine.execute(f"CREATE VIEW {sql.name(relation)} AS SELECT row_number() OVER () AS _row, {listed} FROM {scan}")
     return Raw(table, relation, engine.describe(relation)), []
+
+
+def _named_alike(table: str, sources: list[str]) -> list[Finding]:
+    """Return a finding for each name that several columns have in the contract's way of writing."""
+    names = [normalise_header(source) for source in sources]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return [_duplicate_column(table, name, [source for source in sources if normalise_header(source) == name]) for name in twice]
 
 
 def _ambiguous(table: str, paths: Iterable[Path]) -> Finding:

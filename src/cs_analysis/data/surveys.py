@@ -65,7 +65,7 @@ class Scale:
     @property
     def scores(self) -> tuple[float, ...]:
         """All scores, from the lowest."""
-        return tuple(self.low + position * self.step for position in range(round((self.high - self.low) / self.step) + 1))
+        return tuple(round(self.low + position * self.step, 10) for position in range(round((self.high - self.low) / self.step) + 1))
 
 
 def _problems(scale: Scale) -> Iterator[str]:

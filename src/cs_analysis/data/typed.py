@@ -1,7 +1,8 @@
 """From raw cells to the contract's types: one SQL expression a column, and beside it what was unreadable.
 
 A typed relation has `_row`, the contract's columns (those the source lacks are missing throughout), the source's extra
-columns, and for each column that can go wrong a flag: `bad:x` (unreadable) or `naive:x` (an instant without time zone).
+columns, and for each column that can go wrong a flag: `bad.x` (unreadable), `naive.x` (an instant without time zone) or
+`clash.x` (written in another way than the rest). No column of a source has a dot in its name: reading it makes it `_`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", 
 class Typed:
     """A table under the contract's types.
 
-    `present` are the source's columns, contract columns first; `clashes` holds for a column with `clash:` what clashes in it.
+    `present` are the source's columns, contract columns first; `clashes` holds for a column with `clash.` what clashes in it.
     """
 
     table: Table
@@ -60,9 +61,9 @@ def typed_table(engine: Engine, raw: Raw, *, timezone: str | None) -> tuple[Type
     parsed = any(kind not in ("text", "currency") for kind in text.values())
     engine.execute(f"CREATE {'TABLE' if parsed else 'VIEW'} {sql.name(relation)} AS SELECT _row, {select_list(columns)} FROM {sql.name(raw.relation)}")
     present = tuple(dict.fromkeys(name for name in (*table.column_names, *raw.columns) if name in raw.types))
-    clashes = {finding.column: finding for finding in found if f"clash:{finding.column}" in columns and finding.severity == "error"}
+    clashes = {finding.column: finding for finding in found if f"clash.{finding.column}" in columns and finding.severity == "error"}
     remaining = [finding for finding in found if finding not in clashes.values()]
-    return Typed(table, relation, present, frozenset(name for name in columns if ":" in name), raw, clashes), remaining
+    return Typed(table, relation, present, frozenset(name for name in columns if "." in name), raw, clashes), remaining
 
 
 def _clean(engine: Engine, raw: Raw, text: Mapping[str, Kind]) -> list[str]:
@@ -97,11 +98,11 @@ def _expressions(table: Table, readers: Mapping[str, TextColumn], types: Mapping
         columns[column.name] = reader.value
         unread, told = f"({reader.value}) IS NULL", [test for test in (reader.missing, reader.naive, reader.clash) if test]
         if column.choices or not _certain(column.kind, types[column.name]):
-            columns[f"bad:{column.name}"] = " AND NOT ".join([unread, *(f"({test})" for test in told)])
+            columns[f"bad.{column.name}"] = " AND NOT ".join([unread, *(f"({test})" for test in told)])
         if reader.naive:
-            columns[f"naive:{column.name}"] = f"{unread} AND ({reader.naive})"
+            columns[f"naive.{column.name}"] = f"{unread} AND ({reader.naive})"
         if reader.clash:
-            columns[f"clash:{column.name}"] = f"({reader.clash})"
+            columns[f"clash.{column.name}"] = f"({reader.clash})"
     return columns | {name: reader.value for name, reader in readers.items() if name not in columns}
 
 

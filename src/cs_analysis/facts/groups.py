@@ -1,11 +1,12 @@
 """Grouping by a column: of the table in question if it has it, else of `accounts`.
 
-Inside the database a group column is called `by:<name>`, so that a company's own column may be called anything.
+Inside the database a group column is called `by.<name>`, so that a company's own column may be called anything: no column
+of a dataset has a dot in its name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import ibis.expr.types as ir
 import pandas as pd
@@ -15,7 +16,7 @@ from cs_analysis.errors import MissingColumnsError, ParameterError
 
 By = str | Sequence[str] | None
 MISSING_GROUP = "(missing)"
-_PREFIX = "by:"
+_PREFIX = "by."
 
 
 def by_columns(by: By) -> list[str]:
@@ -26,8 +27,8 @@ def by_columns(by: By) -> list[str]:
     ParameterError
         It is neither a name nor a list of different names.
     """
-    columns = [] if by is None else [by] if isinstance(by, str) else list(by)
-    if len(set(columns)) < len(columns) or not all(isinstance(column, str) for column in columns):
+    columns: list[str] = [] if by is None else list(by) if isinstance(by, Iterable) and not isinstance(by, str) else [by]
+    if not all(isinstance(column, str) for column in columns) or len(set(columns)) < len(columns):
         raise ParameterError(f"by must be a column name or a list of different names, not {by!r}.")
     return columns
 
@@ -38,8 +39,17 @@ def group_columns(by: By) -> list[str]:
 
 
 def as_named(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table from the database with the group columns under the caller's names."""
-    return frame.rename(columns=lambda column: column.removeprefix(_PREFIX))
+    """Return a table from the database with the group columns under the caller's names.
+
+    Raises
+    ------
+    ParameterError
+        The result has a column of its own under one of the names.
+    """
+    named = frame.rename(columns=lambda column: column.removeprefix(_PREFIX))
+    if len(twice := named.columns[named.columns.duplicated()]):
+        raise ParameterError(f"a key column may not be called {twice[0]!r} here: the result has a column of that name. Rename it in the table.")
+    return named
 
 
 def with_groups(ds: Dataset, expression: ir.Table, by: By, *, table: str | None) -> ir.Table:

@@ -63,10 +63,12 @@ def phase_months(ds: Dataset, *, by: By = None, policy: RevenuePolicy = DEFAULT_
     A phase counts at a month's end if it started before and had not ended before it; the unfinished month ends at `as_of`.
     Columns: `account_id`, the group columns (of the phase, else of the account), `period`, `finished` and `amount`.
     """
-    paid = _paying(ds, policy)
+    # Narrowed before the months come in: a company's own column may be called `period`.
+    paid = with_groups(ds, _paying(ds, policy), by, table="subscriptions")
+    paid = paid.select("account_id", "started_at", "ended_at", "mrr", "discount", "currency", *group_columns(by))
     months = engine_of(ds).lookup(_periods_since_first(ds, paid, period="month", unfinished=True))
     open_at_end = [paid.started_at < months.ends_at, paid.ended_at.isnull() | (paid.ended_at >= months.ends_at)]
-    joined = with_groups(ds, paid.inner_join(months.select("period", "ends_at", "finished"), open_at_end), by, table="subscriptions")
+    joined = paid.inner_join(months.select("period", "ends_at", "finished"), open_at_end)
     amount = joined.mrr - joined.discount.fill_null(0) if policy.net_of_discount else joined.mrr
     priced = _converted(ds, joined.mutate(amount=amount))
     return engine_of(ds).stage(priced.select("account_id", *group_columns(by), "period", "finished", amount=priced.amount.cast("decimal(18, 4)")))

@@ -35,8 +35,11 @@ def named_events(ds: Dataset, names: str | Sequence[str] | None) -> ir.Table:
 
 
 def active_days(ds: Dataset, events: ir.Table, *, unit: str, by: By = None) -> ir.Table:
-    """Return one row a unit and local day with at least one of the events: the group columns, `unit`, `day`; staged."""
-    grouped = with_groups(ds, events, by, table="events") if by is not None else events
+    """Return one row a unit of a known account and local day with at least one of the events: the group columns, `unit`, `day`; staged."""
+    if by is not None:
+        grouped = with_groups(ds, events, by, table="events")
+    else:  # every event has an account, so only an account that is not known yet has to be looked for
+        grouped = events.semi_join(relation(ds, "accounts"), "account_id") if ds.ignored_rows["accounts"] else events
     local = grouped.mutate(day=_local_day(ds, grouped.event_at), unit=grouped[unit])
     return engine_of(ds).stage(local.select(*group_columns(by), "unit", "day").distinct())
 
@@ -44,9 +47,9 @@ def active_days(ds: Dataset, events: ir.Table, *, unit: str, by: By = None) -> i
 def uses_by_account(ds: Dataset, events: ir.Table, *, within: Window | None) -> ir.Table:
     """Return `account_id`, `event`, `uses`: how often each known account used each event, within a window from its start."""
     starts = relation(ds, "accounts").select("account_id", account_start="started_at")
-    joined = events.inner_join(starts, "account_id")
+    joined = events.select("account_id", "event", "event_at").inner_join(starts, "account_id")
     if within is not None:
-        joined = joined.filter(joined.event_at <= _later(joined.account_start, within))
+        joined = joined.filter(joined.event_at.between(joined.account_start, _later(joined.account_start, within)))
     return joined.group_by("account_id", "event").agg(uses=joined.count())
 
 
