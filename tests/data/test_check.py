@@ -170,6 +170,20 @@ def test_a_folder_without_accounts_says_so(tmp_path: Path) -> None:
     assert found[["table", "rule", "example"]].values.tolist() == [["accounts", "missing table or column", "missing table: accounts"]]
 
 
+def test_a_file_that_looks_meant_as_a_table_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    for name in ("accounts.csv", "event.csv", "subscriptions.xlsx", "notes.txt", "account.csv"):
+        (tmp_path / name).write_text("account_id,started_at\na,2026-01-01T00:00Z\n")
+    found = cs.check_dataset(tmp_path, as_of="2026-03-01")
+    assert found[["severity", "rule", "example"]].values.tolist() == [
+        ["warning", "file not read", "event.csv"],
+        ["warning", "file not read", "subscriptions.xlsx"],
+    ]
+    assert found["what_to_do"].tolist() == [
+        "Rename it to events.csv, if it holds the table 'events'.",
+        "Save it as subscriptions.csv or subscriptions.parquet, if it holds the table 'subscriptions'.",
+    ]
+
+
 def test_two_files_for_one_table_are_refused(tmp_path: Path) -> None:
     for name in ("accounts.csv", "accounts.txt"):
         (tmp_path / name).write_text("account_id,started_at\na,2026-01-01T00:00Z\n")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def _open(engine: Engine, source: object) -> tuple[dict[str, Raw], list[Finding]
 def _open_folder(engine: Engine, folder: Path) -> tuple[dict[str, Raw], list[Finding]]:
     places = _places(folder)
     raws: dict[str, Raw] = {}
-    found: list[Finding] = []
+    found = _misnamed(folder, places)
     for table, paths in places.items():
         if len(paths) > 1:
             found.append(_ambiguous(table, paths))
@@ -88,6 +89,19 @@ def _places(folder: Path) -> dict[str, list[Path]]:
         if stem in TABLES and (ending in (*_DELIMITED, ".parquet") or path.is_dir()):
             places.setdefault(stem, []).append(path)
     return places
+
+
+def _misnamed(folder: Path, places: Mapping[str, list[Path]]) -> list[Finding]:
+    """Return a warning for each file that looks meant as a table which is not there: `event.csv`, `accounts.xlsx`."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        stem, ending = _split_name(path)
+        close = get_close_matches(stem, [table for table in TABLES if table not in places], n=1, cutoff=0.8)
+        if close and path.is_file():
+            known = ending in (*_DELIMITED, ".parquet")
+            advice = f"Rename it to {close[0]}{ending}" if known else f"Save it as {close[0]}.csv or {close[0]}.parquet"
+            found.append(Finding("warning", close[0], "", "file not read", 0, 0, path.name, f"{advice}, if it holds the table '{close[0]}'."))
+    return found
 
 
 def _split_name(path: Path) -> tuple[str, str]:
