@@ -39,7 +39,7 @@ lint: setup  ## style, formatting and types
 lab: setup  ## JupyterLab with the notebooks, reachable from this machine only
 	@$(RUN) -m jupyterlab $(LAB_OPTIONS)
 
-notebooks: setup  ## run the notebooks again and store their outputs in them
+notebooks: setup  ## run the notebooks again, store their outputs in them and make the sample pack anew
 	@$(RUN) tools/make_notebooks.py
 
 bench: setup  ## measure speed and memory

@@ -106,6 +106,14 @@ class TestDemoPack:
         assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
         assert page.all("html") == [{"lang": "en"}]
 
+    def test_the_sample_is_what_the_reports_make_now(self, pack: Path) -> None:
+        sample = DEMO.parents[1] / "reports" / "sample"
+        for name in ("kpis.json", "estimates.csv"):
+            assert (sample / name).read_text() == (pack / name).read_text(), "run `make notebooks`"
+        for path in sample.glob("*.html"):
+            kept, made = (re.sub(r"base64,[^\"]+", "", page.read_text(encoding="utf-8")) for page in (path, pack / path.name))
+            assert kept == made, "run `make notebooks`"
+
     def test_no_code_is_shown(self, pack: Path) -> None:
         assert "read_dataset" not in (pack / "churn.html").read_text()
 
