@@ -48,3 +48,26 @@ def test_it_needs_nothing_but_the_standard_library() -> None:
     use = "import sys; from cs_analysis import glossary; glossary.entry('nps', 'tr')"
     code = f"{use}; print(sorted({{'numpy', 'pandas', 'babel', 'matplotlib'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("language", ["de", "tr"])
+def test_titles_and_words_are_translated(language: str) -> None:
+    same_word = {"n", "version", "parameters"}  # Version and Parameter are German words too, n is a letter
+    labels, original = glossary._texts(language)["label"], glossary._texts("en")["label"]
+    assert {name for name in labels if labels[name] == original[name] and "{period}: {value}" not in labels[name]} <= same_word
+    assert [name for name in glossary.names() if glossary.title(name, language) == glossary.title(name)] == []
+
+
+def test_no_text_is_empty() -> None:
+    for language in glossary.LANGUAGES:
+        texts = glossary._texts(language)
+        assert [name for section in ("key", "label") for name, text in texts[section].items() if not text.strip()] == []
+
+
+def test_placeholders_are_filled() -> None:
+    assert glossary.label("small_n", "tr", limit=30) == "n 30 altında"
+    assert glossary.label("change_down", "de", amount="3 Punkte", period="2026") == "Gegenüber 2026 3 Punkte weniger"
+
+
+def test_what_n_counts_is_said_for_the_count_beside_the_rate() -> None:
+    assert glossary.entry("joined_and_left").denominator.startswith("customers at the start of the period")

@@ -100,3 +100,41 @@ def test_names_are_shown_as_they_are_written() -> None:
     ax.figure.draw_without_rendering()
     assert [text.get_text() for text in ax.get_legend().get_texts()] == names
     assert not any(text.get_parse_math() for text in ax.get_legend().get_texts())
+
+
+def test_days_are_written_as_the_language_writes_them() -> None:
+    ax = curve(survival([1900], [0.9], [100]), language="de")
+    ax.figure.draw_without_rendering()
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["0", "365", "730", "1.095", "1.460", "1.825"]
+
+
+def test_many_groups_have_fainter_bands_and_a_legend_within_the_axes() -> None:
+    names = [f"mid-market · region {number}" for number in range(9)]
+    few, many = (curve(stack([survival([30], [0.9], [100], segment=[name]) for name in part])) for part in (names[:3], names))
+    assert many.collections[0].get_alpha() < few.collections[0].get_alpha()
+    assert len({line.get_color() for line in many.lines}) == 9
+    many.figure.draw_without_rendering()
+    assert many.get_legend().get_window_extent().x1 <= many.figure.bbox.x1
+
+
+def test_a_legend_of_several_rows_reads_row_by_row() -> None:
+    names = [f"a name of about thirty letters {number}" for number in range(4)]
+    ax = curve(stack([survival([30], [0.9], [100], segment=[name]) for name in names]))
+    ax.figure.draw_without_rendering()
+    places = {text.get_text(): text.get_window_extent() for text in ax.get_legend().get_texts()}
+    assert sorted(names, key=lambda name: (-round(places[name].y0), places[name].x0)) == names
+
+
+def test_a_group_without_any_estimate_is_left_out() -> None:
+    table = stack([survival([30], [0.9], [100], segment=["small"]), survival([30], [np.nan], [0], segment=["none"])])
+    assert [text.get_text() for text in curve(table).get_legend().get_texts()] == ["small"]
+
+
+def test_a_curve_that_begins_at_day_zero_is_left_alone() -> None:
+    assert curve(survival([0, 30], [0.95, 0.9], [100, 95])).lines[0].get_xydata().tolist() == [[0, 0.95], [30, 0.9]]
+
+
+def test_a_table_without_any_estimate_gives_empty_axes() -> None:
+    ax = curve(survival([30], [np.nan], [0]))
+    assert sum(len(line.get_xdata()) for line in ax.lines) == 0
+    assert ax.get_legend() is None

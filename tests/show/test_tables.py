@@ -44,3 +44,13 @@ def test_the_table_is_left_as_it_was() -> None:
     before = RATES.copy()
     labelled(RATES)
     pd.testing.assert_frame_equal(RATES, before)
+
+
+def test_days_of_a_key_keep_their_decimals() -> None:
+    table = estimates({"time_days": [0.25, 365.0]}, metric="survival", unit="share", estimate=[0.9, 0.5], n=[40, 30])
+    assert rows(labelled(table, language="de")) == [["0,25", "90,0 %", "40"], ["365", "50,0 %", "30"]]
+
+
+def test_an_open_interval_says_so() -> None:
+    table = estimates({}, metric="median_time", unit="days", estimate=180.0, conf_low=120.0, conf_high=np.nan, n=40)
+    assert [labelled(table, language=language).iloc[0, 1] for language in ("en", "de", "tr")] == ["120 or more", "120 oder mehr", "120 ve üzeri"]

@@ -83,3 +83,64 @@ def test_axes_are_short(unit: str, value: float, text: str) -> None:
 def test_another_language_is_refused() -> None:
     with pytest.raises(ParameterError, match="language must be one of en, de, tr, not 'xx'"):
         interval_text(0.1, 0.2, "count", language="xx")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "language", "text"),
+    [
+        (-0.0001, "share", "en", "0.0%"),
+        (-0.0001, "share", "tr", "%0,0"),
+        (-0.001, "EUR", "de", "0,00 €"),
+        (-0.004, "ratio", "en", "0.00"),
+        (-0.031, "share", "tr", "−%3,1"),
+        (999.999, "EUR", "en", "€1,000"),
+        (1e15, "count", "tr", "1.000.000.000.000.000"),
+        (1e-9, "per_month", "en", "0.00"),
+        (math.inf, "days", "de", "∞"),
+        (500, "JPY", "en", "¥500"),
+        (-2500, "TRY", "en", "−TRY 2,500"),
+        (2500, "TRY", "de", "2.500 TRY"),
+        (1234.5, "XXX", "en", "1,234"),
+        (None, "EUR", "tr", "–"),
+    ],
+)
+def test_odd_values_are_written_too(value: float, unit: str, language: str, text: str) -> None:
+    assert value_text(value, unit, language).replace("\xa0", " ") == text
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "language", "text"),
+    [
+        ("share", -1e-17, "en", "0%"),
+        ("share", 0.0005, "de", "0,05 %"),
+        ("EUR", 0.5, "en", "€0.50"),
+        ("EUR", -1_500_000, "de", "−1,5 Mio. €"),
+        ("EUR", 1_500_000, "tr", "1,5 Mn €"),
+        ("XXX", 2_000_000, "en", "2,000,000"),
+        ("count", 25_000, "de", "25.000"),
+        ("count", 25_000, "tr", "25 B"),
+        ("ratio", 0.1 + 0.2, "tr", "0,3"),
+    ],
+)
+def test_axes_follow_the_language(unit: str, value: float, language: str, text: str) -> None:
+    assert axis_text(unit, language)(value, 0).replace("\xa0", " ") == text
+
+
+@pytest.mark.parametrize(("language", "text"), [("en", "12 or less"), ("de", "12 oder weniger"), ("tr", "12 ve altı")])
+def test_a_missing_lower_limit_leaves_the_upper_one(language: str, text: str) -> None:
+    assert interval_text(math.nan, 12, "days", language=language) == text
+
+
+@pytest.mark.parametrize(("language", "point", "days"), [("en", "1 point", "2 days"), ("de", "1 Punkt", "2 Tage"), ("tr", "1 puan", "2 gün")])
+def test_one_is_singular(language: str, point: str, days: str) -> None:
+    assert (amount_text(1.2, "points", language), amount_text(2.0, "days", language)) == (point, days)
+
+
+def test_only_what_is_more_than_nothing_has_a_plus() -> None:
+    assert difference_text(-0.0001, 0.0, "share") == "0.0 to 0.0 percentage points"
+    assert difference_text(-150.0, 20.0, "EUR", language="tr") == "−€150,00 – +€20,00"
+
+
+@pytest.mark.parametrize(("language", "day"), [("en", "Sep 1, 2026"), ("de", "1. Sept. 2026"), ("tr", "1 Eyl 2026")])
+def test_days_are_short_along_an_axis(language: str, day: str) -> None:
+    assert period_text(pd.Timestamp("2026-09-01"), "day", language, short=True) == day

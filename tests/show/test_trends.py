@@ -88,9 +88,71 @@ def test_zero_is_in_the_picture_except_for_scores() -> None:
 def test_zones_and_missing_estimates_do_no_harm() -> None:
     table = rates(0.02, np.nan, 0.04)
     table["period"] = table["period"].dt.tz_localize("Europe/Berlin")
-    assert trend(table, unfinished=[table["period"].iloc[-1]]).lines[0].get_ydata().tolist() == [0.02]
+    assert trend(table, unfinished=[table["period"].iloc[-1]]).lines[0].get_ydata()[0] == 0.02
 
 
 def test_a_table_without_periods_is_refused() -> None:
     with pytest.raises(MissingColumnsError, match="period"):
         trend(rates(0.02).drop(columns="period"))
+
+
+def test_a_line_breaks_where_an_estimate_is_missing() -> None:
+    ax = trend(rates(0.02, np.nan, 0.04))
+    assert np.isnan(ax.lines[0].get_ydata()).tolist() == [False, True, False]
+    assert markers(ax)[0][2] == 2
+
+
+def test_unfinished_periods_are_found_with_and_without_a_zone() -> None:
+    table = rates(0.02, 0.03, 0.04)
+    zoned = table.assign(period=table["period"].dt.tz_localize("Europe/Istanbul"))
+    assert markers(trend(zoned, unfinished=[MONTHS[-1]]))[-1] == ("s", "white", 1)
+    assert markers(trend(table, unfinished=[MONTHS[-1].tz_localize("Europe/Istanbul")]))[-1] == ("s", "white", 1)
+
+
+def test_negative_values_stay_in_the_picture() -> None:
+    table = estimates({"period": MONTHS}, metric="net_new_mrr", unit="EUR", estimate=[-500.0, 200.0, 300.0], n=100)
+    assert trend(table).get_ylim()[0] < -500
+
+
+def test_months_without_anything_lie_on_the_axis() -> None:
+    ax = trend(estimates({"period": MONTHS}, metric="joined_and_left", unit="count", estimate=[0, 0, 0], n=100))
+    ax.figure.draw_without_rendering()
+    assert ax.get_ylim() == (0, 1)
+    assert [text.get_text() for text in ax.get_yticklabels() if text.get_text()] == ["0", "1"]
+
+
+def test_one_month_is_one_point_under_its_name() -> None:
+    ax = trend(rates(0.04))
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["Oct 2026"]
+    assert markers(ax) == [("o", ax.lines[0].get_color(), 1)]
+
+
+def test_a_group_without_any_estimate_is_not_in_the_legend() -> None:
+    table = stack([rates(0.02, 0.03, segment=["small"] * 2), rates(np.nan, np.nan, n=0, segment=["none"] * 2)])
+    assert [text.get_text() for text in trend(table).get_legend().get_texts()] == ["small"]
+
+
+@pytest.mark.parametrize("keys", [{}, {"segment": ["a", "b", "a"]}])
+def test_a_table_without_any_estimate_gives_empty_axes(keys: dict[str, list[str]]) -> None:
+    ax = trend(rates(np.nan, np.nan, np.nan, n=0, **keys))
+    assert markers(ax) == []
+    assert ax.get_legend() is None
+
+
+def test_missing_limits_leave_the_point() -> None:
+    ax = trend(rates(0.02, 0.03, 0.04).assign(conf_low=[0.01, np.nan, 0.02], conf_high=[0.04, np.nan, 0.08]))
+    spans = [segment[:, 1].tolist() for segment in ax.collections[0].get_segments() if len(segment)]
+    assert spans == [[0.01, 0.04], [0.02, 0.08]]
+    assert markers(ax)[0][2] == 3
+
+
+def test_groups_that_are_dates_have_the_names_of_periods() -> None:
+    cohorts = pd.to_datetime(["2026-01-01", "2026-02-01"])
+    table = stack([rates(0.02, 0.03, cohort=[cohorts[0]] * 2), rates(0.05, 0.06, cohort=[cohorts[1]] * 2)])
+    assert [text.get_text() for text in trend(table, language="de").get_legend().get_texts()] == ["Januar 2026", "Februar 2026"]
+
+
+def test_facts_stand_on_their_period_in_every_group() -> None:
+    table = stack([rates(0.02, 0.03, segment=["small"] * 2), rates(0.05, 0.06, segment=["large"] * 2)]).assign(conf_low=np.nan, conf_high=np.nan)
+    first, second = (line.get_xdata().tolist() for line in trend(table).lines if line.get_marker() == "None")
+    assert first == second

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from cs_analysis import glossary
 from cs_analysis.errors import ParameterError
-from cs_analysis.show.style import INK, PALETTE, SMALL_N, axes_or_new, figure_style, finish, groups, legend, one_metric
+from cs_analysis.show.style import INK, PALETTE, SMALL_N, axes_or_new, figure_style, finish, from_zero, groups, legend, one_metric
 from cs_analysis.show.text import Grain, grain_of, period_text
 from cs_analysis.show.trends import with_unfinished
 
@@ -19,7 +19,8 @@ from cs_analysis.show.trends import with_unfinished
 def bars(table: pd.DataFrame, *, ax: Axes | None = None, unfinished: Collection[pd.Timestamp] = (), grain: Grain | None = None, language: str = "en") -> Axes:
     """Return axes with one bar a period, intervals as lines through the tops.
 
-    Bars on fewer than 30 cases are pale, periods that are not over are hatched; the legend says so.
+    Bars on fewer than 30 cases are pale, periods that are not over are hatched; the legend says so. A period without an estimate keeps its
+    place, empty.
 
     Parameters
     ----------
@@ -56,11 +57,12 @@ def bars(table: pd.DataFrame, *, ax: Axes | None = None, unfinished: Collection[
     parts = groups(with_unfinished(table, unfinished), key="period", language=language)
     if len(parts) > 1:
         raise ParameterError(f"bars shows one group; the table has {', '.join(name for name, _ in parts)}. Use trend, or choose one.")
-    rows = parts[0][1].reset_index(drop=True)
+    rows = with_unfinished(table, unfinished).sort_values("period", kind="stable", ignore_index=True)
     with figure_style():
         ax = axes_or_new(ax)
         _draw(ax, rows)
         finish(ax, unit=unit, title=glossary.title(metric, language), language=language)
+        from_zero(ax, rows)
         _names(ax, rows["period"], grain=grain or grain_of(table["period"]), language=language)
         legend(ax, _marks(rows, language=language))
     return ax
@@ -79,11 +81,13 @@ def _names(ax: Axes, periods: pd.Series, *, grain: Grain, language: str) -> None
     """Name the last bar always, and no more of them than can be read."""
     step = max(1, -(-len(periods) // 9))
     shown = range(len(periods) - 1, -1, -step)
+    ax.set_xlim(-0.6, max(len(periods), 6) - 0.4)
     ax.set_xticks(list(shown), [period_text(periods[position], grain, language, short=True) for position in shown])
 
 
 def _marks(rows: pd.DataFrame, *, language: str) -> list[Patch]:
     marks = []
+    rows = rows[rows["estimate"].notna()]
     if ((rows["n"] < SMALL_N) & ~rows["unfinished"]).any():
         marks.append(Patch(facecolor=PALETTE[0], alpha=0.4, label=glossary.label("small_n", language, limit=SMALL_N)))
     if rows["unfinished"].any():

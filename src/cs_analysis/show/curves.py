@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
 
 from cs_analysis import glossary
 from cs_analysis.show.style import INK, SMALL_N, axes_or_new, colors, figure_style, finish, groups, legend, one_metric, small_runs
+from cs_analysis.show.text import axis_text
 
-_TICK_STEPS = (1, 7, 30, 90, 180, 365, 730, 1825)
+_TICK_STEPS = (0.25, 1, 7, 30, 90, 180, 365, 730, 1825)
 
 
 def curve(table: pd.DataFrame, *, ax: Axes | None = None, language: str = "en") -> Axes:
@@ -51,7 +55,7 @@ def curve(table: pd.DataFrame, *, ax: Axes | None = None, language: str = "en") 
     with figure_style():
         ax = axes_or_new(ax)
         for (name, part), color in zip(parts, colors(len(parts)), strict=True):
-            _draw(ax, _from_day_zero(part), color=color, name=name)
+            _draw(ax, _from_day_zero(part), look={"color": color, "label": name}, band=0.15 if len(parts) <= 4 else 0.06)
         finish(ax, unit=unit, title=glossary.title(metric, language), language=language)
         _days_axis(ax, language=language)
         if unit == "share":
@@ -70,17 +74,16 @@ def _from_day_zero(part: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([first, part], ignore_index=True)
 
 
-def _draw(ax: Axes, part: pd.DataFrame, *, color: str, name: str) -> None:
+def _draw(ax: Axes, part: pd.DataFrame, *, look: dict[str, Any], band: float) -> None:
     x, y = part["time_days"].to_numpy(), part["estimate"].to_numpy()
     if part["conf_low"].notna().any():
         low, high = part["conf_low"].to_numpy(), part["conf_high"].to_numpy()
-        ax.fill_between(x, low, high, where=np.isfinite(low) & np.isfinite(high), step="post", color=color, alpha=0.15, linewidth=0)
+        ax.fill_between(x, low, high, where=np.isfinite(low) & np.isfinite(high), step="post", color=look["color"], alpha=band, linewidth=0)
     for small, first, after in small_runs(part):
         # One row more than the stretch: a step lasts until the next row's time.
         stretch = slice(first, after + 1)
-        ax.plot(
-            x[stretch], y[stretch], drawstyle="steps-post", color=color, linewidth=2, label=name, alpha=0.55 if small else 1, linestyle="--" if small else "-"
-        )
+        pen: dict[str, Any] = {"alpha": 0.55, "linestyle": "--"} if small else {"alpha": 1, "linestyle": "-"}
+        ax.plot(x[stretch], y[stretch], drawstyle="steps-post", linewidth=2, **look, **pen)
 
 
 def _days_axis(ax: Axes, *, language: str) -> None:
@@ -89,6 +92,7 @@ def _days_axis(ax: Axes, *, language: str) -> None:
     longest = ax.get_xlim()[1]
     step = next((step for step in _TICK_STEPS if longest / step <= 10), _TICK_STEPS[-1])
     ax.set_xticks(np.arange(0, longest, step))
+    ax.xaxis.set_major_formatter(FuncFormatter(axis_text("days", language)))
     ax.set_xlabel(glossary.label("at_risk", language))
 
 

@@ -6,14 +6,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from cs_analysis import glossary
-from cs_analysis.show.style import PALETTE, SMALL_N, axes_or_new, figure_style, finish, legend, one_metric, small_mark
+from cs_analysis.show.style import PALETTE, SMALL_N, axes_or_new, figure_style, finish, from_zero, legend, one_metric, row_names, small_mark
 from cs_analysis.stats.estimates import key_columns
 
 
 def interval_plot(table: pd.DataFrame, *, key: str, ax: Axes | None = None, language: str = "en") -> Axes:
     """Return axes with one row a value of `key`: a point, and its interval as a bar. The order is the table's.
 
-    Points on fewer than 30 cases are hollow, and the legend says so.
+    Points on fewer than 30 cases are hollow, and the legend says so. A row without an estimate keeps its place, empty.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def interval_plot(table: pd.DataFrame, *, key: str, ax: Axes | None = None, lang
     >>> import matplotlib.pyplot as plt; plt.close(ax.figure)
     """
     metric, unit = one_metric(table, key=key)
-    rows = table[table["estimate"].notna()].reset_index(drop=True)
-    names = [" · ".join(str(value) for value in values) for values in rows[[key, *_others(rows, key)]].itertuples(index=False)]
+    rows = table.reset_index(drop=True)
+    names = row_names(rows, [key, *_others(rows, key)], language=language)
     with figure_style():
         ax = axes_or_new(ax, height=0.9 + 0.36 * max(len(rows), 1))
         _draw(ax, rows)
@@ -54,8 +54,8 @@ def interval_plot(table: pd.DataFrame, *, key: str, ax: Axes | None = None, lang
         ax.set_yticks(range(len(rows)), names)
         ax.set_ylim(len(rows) - 0.5, -0.5)
         if unit == "share":
-            ax.set_xlim(left=0)
-        legend(ax, [small_mark(language)] if (rows["n"] < SMALL_N).any() else [])
+            from_zero(ax, rows, value_axis="x")
+        legend(ax, [small_mark(language)] if (rows["n"] < SMALL_N)[rows["estimate"].notna()].any() else [])
     return ax
 
 
@@ -65,6 +65,6 @@ def _others(rows: pd.DataFrame, key: str) -> list[str]:
 
 def _draw(ax: Axes, rows: pd.DataFrame) -> None:
     ax.hlines(rows.index, rows["conf_low"], rows["conf_high"], color=PALETTE[0], linewidth=3, alpha=0.35)
-    for row in rows.itertuples():
+    for row in rows[rows["estimate"].notna()].itertuples():
         face = "white" if row.n < SMALL_N else PALETTE[0]
-        ax.plot(row.estimate, row.Index, linestyle="", marker="o", markersize=7, markerfacecolor=face, markeredgecolor=PALETTE[0])
+        ax.plot(row.estimate, row.Index, linestyle="", marker="o", markersize=7, markerfacecolor=face, markeredgecolor=PALETTE[0], clip_on=False)

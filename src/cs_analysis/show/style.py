@@ -12,17 +12,18 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cs_analysis import glossary
 from cs_analysis.errors import MissingColumnsError, ParameterError
-from cs_analysis.show.text import axis_text
+from cs_analysis.show.text import axis_text, key_texts
 from cs_analysis.stats.estimates import COLUMNS, key_columns
 
 SMALL_N = 30
 INK = "#333333"
 QUIET = "#8a8a8a"
-PALETTE = tuple(sns.color_palette("colorblind").as_hex()[i] for i in (0, 1, 2, 4, 3, 7, 9, 5, 6, 8))
+# The scheme's pale pink and yellow cannot be read as thin lines on white; two dark colours stand in for them.
+PALETTE = (*(sns.color_palette("colorblind").as_hex()[i] for i in (0, 1, 2, 4, 3, 7, 9, 5)), "#2b2b6b", "#235423")
 
 # DejaVu Sans comes with matplotlib: the same letters on every machine, Turkish ones included. Names of segments may hold dollars: no formulas.
 _RC: dict[Any, object] = {
@@ -54,12 +55,25 @@ def axes_or_new(ax: Axes | None, *, height: float = 3.6) -> Axes:
 def finish(ax: Axes, *, unit: str, title: str, language: str, value_axis: Literal["x", "y"] = "y") -> None:
     """Write the value axis in its unit and draw frame and grid; the ticks are set here because matplotlib makes them only when it draws."""
     axis = ax.yaxis if value_axis == "y" else ax.xaxis
+    if unit == "count":
+        axis.set_major_locator(MaxNLocator(nbins="auto", integer=True, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(FuncFormatter(axis_text(unit, language)))
     axis.set_label_text(title)
     ax.grid(visible=True, axis=value_axis, color="#e3e3e3", linewidth=0.8)
     ax.set_axisbelow(True)
-    ax.tick_params(colors=INK, labelsize=9, length=0)
+    ax.tick_params(colors=INK, labelsize=9, length=0, pad=6)
     sns.despine(ax=ax, left=value_axis == "y", bottom=value_axis == "x")
+
+
+def from_zero(ax: Axes, table: pd.DataFrame, *, value_axis: Literal["x", "y"] = "y") -> None:
+    """Begin the value axis at zero unless something lies below it; where all is zero, leave room above."""
+    values = table[["estimate", "conf_low", "conf_high"]]
+    if values.min(axis=None) >= 0:
+        end = None if values.max(axis=None) > 0 else 1
+        if value_axis == "y":
+            ax.set_ylim(0, end)
+        else:
+            ax.set_xlim(0, end)
 
 
 def small_mark(language: str) -> Line2D:
@@ -82,8 +96,10 @@ def legend(ax: Axes, handles: Iterable[Any]) -> None:
     entries = list(handles)
     if entries:
         longest = max(len(entry.get_label()) for entry in entries)
-        columns = max(1, min(4, 100 // (longest + 6)))
-        ax.legend(handles=entries, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.2)
+        columns = max(1, min(len(entries), 5, 100 // (longest + 6)))
+        # Matplotlib fills column by column; readers read row by row.
+        by_row = [entry for column in range(columns) for entry in entries[column::columns]]
+        ax.legend(handles=by_row, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.2)
 
 
 def one_metric(table: pd.DataFrame, *, key: str) -> tuple[str, str]:
@@ -98,13 +114,24 @@ def one_metric(table: pd.DataFrame, *, key: str) -> tuple[str, str]:
     return str(found["metric"].iloc[0]), str(found["unit"].iloc[0])
 
 
-def groups(table: pd.DataFrame, *, key: str, language: str) -> list[tuple[str, pd.DataFrame]]:
-    """Return the table's groups by its other key columns, each with its name and sorted along `key`; a single unnamed one without them."""
+def groups(table: pd.DataFrame, *, key: str, language: str, gaps: bool = False) -> list[tuple[str, pd.DataFrame]]:
+    """Return the table's groups by its other key columns, each with its name and sorted along `key`; a single unnamed one without them.
+
+    Rows without an estimate are left out, with `gaps` only those of groups that have none at all.
+    """
     others = [name for name in key_columns(table) if name not in (key, "unfinished")]
-    seen = table[table["estimate"].notna()]
+    rows = table.reset_index(drop=True)
+    names = row_names(rows, others, language=language)
     # Unsorted: groups keep the order in which the table has them ("1d", "7d", "28d").
-    parts = seen.groupby(others, dropna=False, sort=False, observed=True) if others else [((), seen)]
-    return [(" · ".join(_value(value, language) for value in values), part.sort_values(key, kind="stable")) for values, part in parts]
+    parts = rows.groupby(others, dropna=False, sort=False, observed=True) if others else [((), rows)]
+    seen = [part if gaps else part[part["estimate"].notna()] for _, part in parts if part["estimate"].notna().any()]
+    return [(names[part.index[0]], part.sort_values(key, kind="stable")) for part in seen]
+
+
+def row_names(table: pd.DataFrame, keys: Iterable[str], *, language: str) -> list[str]:
+    """Return what each row is called: the texts of its keys, or nothing without keys."""
+    columns = [key_texts(table[key], language=language) for key in keys]
+    return [" · ".join(values) for values in zip(*columns, strict=True)] if columns else [""] * len(table)
 
 
 def small_runs(table: pd.DataFrame) -> list[tuple[bool, int, int]]:
@@ -115,7 +142,3 @@ def small_runs(table: pd.DataFrame) -> list[tuple[bool, int, int]]:
         runs.append((small, position, position + length))
         position += length
     return runs
-
-
-def _value(value: object, language: str) -> str:
-    return glossary.label("all", language) if pd.isna(value) else str(value)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from cs_analysis import glossary
 from cs_analysis.show.style import SMALL_N
-from cs_analysis.show.text import Grain, grain_of, interval_text, level_text, period_text, value_text
+from cs_analysis.show.text import Grain, interval_text, key_texts, level_text, value_text
 from cs_analysis.stats.estimates import key_columns
 
 
@@ -39,7 +39,7 @@ def labelled(table: pd.DataFrame, *, conf_level: float = 0.95, grain: Grain | No
     {'Segment': 'small', 'Net Promoter Score': '30', '95% interval': '14 to 44', 'n': '20 †'}
     """
     metrics = table["metric"].unique()
-    shown = {glossary.key_label(name, language): _key_texts(table[name], grain=grain, language=language) for name in key_columns(table)}
+    shown = {glossary.key_label(name, language): key_texts(table[name], grain=grain, language=language) for name in key_columns(table)}
     if len(metrics) > 1:
         shown[glossary.label("metric", language)] = [glossary.title(name, language) for name in table["metric"]]
     value_title = glossary.title(metrics[0], language) if len(metrics) == 1 else glossary.label("estimate", language)
@@ -71,12 +71,3 @@ def n_text(n: int, language: str = "en") -> str:
     ('1,200', '12 †')
     """
     return value_text(n, "count", language) + (" †" if n < SMALL_N else "")
-
-
-def _key_texts(values: pd.Series, *, grain: Grain | None, language: str) -> list[str]:
-    if pd.api.types.is_datetime64_any_dtype(values):
-        length = grain or grain_of(values)
-        return [period_text(value, length, language) for value in values]
-    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
-        return [value_text(value, "days", language) for value in values]
-    return [glossary.label("all", language) if pd.isna(value) else str(value) for value in values]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from numbers import Real
 from typing import Literal
 
 import pandas as pd
 from babel import Locale
-from babel.dates import format_date
-from babel.numbers import format_compact_currency, format_compact_decimal, format_currency, format_decimal, format_percent
+from babel.dates import format_date, format_skeleton
+from babel.numbers import format_compact_currency, format_compact_decimal, format_currency, format_decimal, format_percent, get_currency_symbol
 
 from cs_analysis import glossary
 
 Grain = Literal["day", "month", "quarter", "year"]
 
+_NO_CURRENCY = "XXX"
+_WORDS = ("percentage_points", "points", "points_one", "days", "days_one", "per_month")
 _PATTERNS = {"points": "#,##0", "count": "#,##0", "ratio": "#,##0.00", "per_month": "#,##0.00", "days": "#,##0"}
 
 
@@ -33,23 +36,24 @@ def value_text(value: float, unit: str, language: str = "en") -> str:
     if unit == "share":
         return _signed(format_percent(value, _percent_pattern(locale), locale=locale))
     if unit in _PATTERNS:
-        # Adding zero turns the -0.0 that rounding leaves into 0.0, which nobody writes with a sign.
-        return _signed(format_decimal(round(value, 2 if unit in ("ratio", "per_month") else 0) + 0.0, _PATTERNS[unit], locale=locale))
-    pattern = locale.currency_formats["standard"].pattern
-    whole = abs(value) >= 1000
-    return _signed(format_currency(value, unit, pattern.replace(".00", "") if whole else pattern, locale=locale, currency_digits=not whole))
+        return _signed(format_decimal(value, _PATTERNS[unit], locale=locale))
+    return _money(value, unit, locale, whole=round(abs(value), 2) >= 1000)
 
 
 def interval_text(low: float, high: float, unit: str, *, language: str = "en") -> str:
-    """Return an interval as text; empty where there is none.
+    """Return an interval as text; empty where there is none, open where one limit is missing.
 
     Examples
     --------
-    >>> interval_text(0.02, 0.045, "share")
-    '2.0% to 4.5%'
+    >>> interval_text(0.02, 0.045, "share"), interval_text(120.0, float("nan"), "days")
+    ('2.0% to 4.5%', '120 or more')
     """
     if pd.isna(low) and pd.isna(high):
         return ""
+    if pd.isna(high):
+        return glossary.label("interval_from", language, low=value_text(low, unit, language))
+    if pd.isna(low):
+        return glossary.label("interval_up_to", language, high=value_text(high, unit, language))
     return glossary.label("interval", language, low=value_text(low, unit, language), high=value_text(high, unit, language))
 
 
@@ -58,10 +62,11 @@ def amount_text(value: float, unit: str, language: str = "en") -> str:
 
     Examples
     --------
-    >>> amount_text(0.012, "share"), amount_text(3.0, "points")
-    ('1.2 percentage points', '3 points')
+    >>> amount_text(0.012, "share"), amount_text(3.0, "points"), amount_text(1.0, "days")
+    ('1.2 percentage points', '3 points', '1 day')
     """
-    return _with_unit(_bare(value, unit, language), unit, language)
+    text = _bare(value, unit, language)
+    return _with_unit(text, f"{unit}_one" if unit in ("points", "days") and text == "1" else unit, language)
 
 
 def difference_text(low: float, high: float, unit: str, *, language: str = "en") -> str:
@@ -72,7 +77,7 @@ def difference_text(low: float, high: float, unit: str, *, language: str = "en")
     >>> difference_text(-0.038, 0.058, "share"), difference_text(1.0, 4.0, "points")
     ('−3.8 to +5.8 percentage points', '+1 to +4 points')
     """
-    low_text, high_text = (("" if limit < 0 else "+") + _bare(limit, unit, language) for limit in (low, high))
+    low_text, high_text = (("+" if limit > 0 else "") + _bare(limit, unit, language) for limit in (low, high))
     return _with_unit(glossary.label("interval", language, low=low_text, high=high_text), unit, language)
 
 
@@ -107,13 +112,11 @@ def period_text(start: pd.Timestamp, grain: Grain = "month", language: str = "en
     >>> period_text(pd.Timestamp("2026-10-01")), period_text(pd.Timestamp("2026-10-01"), "quarter", short=True)
     ('October 2026', 'Q4 2026')
     """
-    patterns = {
-        "day": "d MMM y" if short else "long",
-        "month": "LLL y" if short else "LLLL y",
-        "quarter": "QQQ y" if short else "QQQQ y",
-        "year": "y",
-    }
-    return str(format_date(start.date(), patterns[grain], locale=_locale(language)))
+    locale, day = _locale(language), start.date()
+    if grain == "day":
+        return str(format_skeleton("yMMMd", day, locale=locale) if short else format_date(day, "long", locale=locale))
+    patterns = {"month": "LLL y" if short else "LLLL y", "quarter": "QQQ y" if short else "QQQQ y", "year": "y"}
+    return str(format_date(day, patterns[grain], locale=locale))
 
 
 def grain_of(starts: Iterable[pd.Timestamp]) -> Grain:
@@ -134,11 +137,23 @@ def grain_of(starts: Iterable[pd.Timestamp]) -> Grain:
     return next((grain for length, grain in by_length if shortest >= pd.Timedelta(days=length)), "day")
 
 
+def key_texts(values: pd.Series, *, grain: Grain | None = None, language: str = "en") -> list[str]:
+    """Return the values of a key column as text: dates as periods, numbers as they are, and a missing value as the whole.
+
+    Examples
+    --------
+    >>> key_texts(pd.Series(["small", None])), key_texts(pd.Series([30.0, 0.25]))
+    (['small', 'all'], ['30', '0.25'])
+    """
+    length = (grain or grain_of(values.dropna())) if isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype.kind == "M" else "day"
+    return [glossary.label("all", language) if pd.isna(value) else _key_text(value, length, language) for value in values]
+
+
 def axis_text(unit: str, language: str = "en") -> Callable[[float, object], str]:
     """Return the function that writes the numbers along an axis: short, as 1.2M instead of 1,200,000."""
     locale = _locale(language)
     if unit == "share":
-        pattern = locale.percent_formats[None].pattern.replace("0", "0.#")
+        pattern = locale.percent_formats[None].pattern.replace("0", "0.##")
         return lambda value, _: _signed(format_percent(value, pattern, locale=locale))
     if unit in ("points", "count", "days"):
         return lambda value, _: _signed(_short_number(value, locale))
@@ -155,23 +170,41 @@ def _bare(value: float, unit: str, language: str) -> str:
     """Return the number of a difference without the word that names its unit."""
     if unit != "share":
         return value_text(value, unit, language)
-    return _signed(format_decimal(round(100 * value, 1) + 0.0, "#,##0.0", locale=_locale(language)))
+    return _signed(format_decimal(100 * value, "#,##0.0", locale=_locale(language)))
 
 
 def _with_unit(text: str, unit: str, language: str) -> str:
-    names = {"share": "percentage_points", "points": "points", "days": "days", "per_month": "per_month"}
-    return glossary.label(names[unit], language, value=text) if unit in names else text
+    name = "percentage_points" if unit == "share" else unit
+    return glossary.label(name, language, value=text) if name in _WORDS else text
+
+
+def _key_text(value: object, grain: Grain, language: str) -> str:
+    if isinstance(value, pd.Timestamp):
+        return period_text(value, grain, language)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return str(value)
+    return _signed(format_decimal(float(value), "0.###", locale=_locale(language)))
 
 
 def _short_number(value: float, locale: Locale) -> str:
-    return str(format_compact_decimal(value, locale=locale, fraction_digits=1) if abs(value) >= 10_000 else format_decimal(value, locale=locale))
+    # German has no short word for thousands and writes the digits out, without grouping them.
+    compact = str(format_compact_decimal(value, locale=locale, fraction_digits=1)) if abs(value) >= 10_000 else ""
+    return compact if any(letter.isalpha() for letter in compact) else str(format_decimal(value, locale=locale))
 
 
 def _short_money(value: float, currency: str, locale: Locale) -> str:
-    if abs(value) >= 1_000_000:
+    if abs(value) >= 1_000_000 and currency != _NO_CURRENCY:
         return str(format_compact_currency(value, currency, locale=locale, fraction_digits=1))
-    pattern = locale.currency_formats["standard"].pattern.replace(".00", "")
-    return str(format_currency(value, currency, pattern, locale=locale, currency_digits=False))
+    return _money(value, currency, locale, whole=abs(value) >= 10 or value == round(value))
+
+
+def _money(value: float, currency: str, locale: Locale, *, whole: bool) -> str:
+    if currency == _NO_CURRENCY:
+        return _signed(format_decimal(value, "#,##0" if whole else "#,##0.00", locale=locale))
+    pattern = locale.currency_formats["standard"].pattern
+    if get_currency_symbol(currency, locale)[-1].isalpha():
+        pattern = pattern.replace("¤#", "¤\xa0#")
+    return _signed(format_currency(value, currency, pattern.replace(".00", "") if whole else pattern, locale=locale, currency_digits=not whole))
 
 
 def _percent_pattern(locale: Locale) -> str:
@@ -180,5 +213,5 @@ def _percent_pattern(locale: Locale) -> str:
 
 
 def _signed(text: str) -> str:
-    """Write a minus sign as typographers do, so that it is not read as a hyphen."""
-    return text.replace("-", "−")
+    """Write a minus sign as typographers do, so that it is not read as a hyphen, and none before what rounding left as zero."""
+    return text.replace("-", "−" if any(sign in "123456789∞" for sign in text) else "")

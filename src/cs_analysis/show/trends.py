@@ -10,7 +10,20 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from cs_analysis import glossary
-from cs_analysis.show.style import SMALL_N, axes_or_new, colors, figure_style, finish, groups, legend, one_metric, small_mark, small_runs, unfinished_mark
+from cs_analysis.show.style import (
+    SMALL_N,
+    axes_or_new,
+    colors,
+    figure_style,
+    finish,
+    from_zero,
+    groups,
+    legend,
+    one_metric,
+    small_mark,
+    small_runs,
+    unfinished_mark,
+)
 from cs_analysis.show.text import Grain, grain_of, period_text
 
 MAX_MARKERS = 48
@@ -20,7 +33,7 @@ def trend(table: pd.DataFrame, *, ax: Axes | None = None, unfinished: Collection
     """Return axes with one line a group over the periods, intervals as bars through the points.
 
     Points on fewer than 30 cases are hollow, periods that are not over are hollow squares at the end of a dotted line; the legend says so.
-    Series of more than 48 periods are drawn without points, with a band, and lighter where n is small.
+    The line breaks where an estimate is missing. Series of more than 48 periods are drawn without points, with a band, and lighter where n is small.
 
     Parameters
     ----------
@@ -55,28 +68,29 @@ def trend(table: pd.DataFrame, *, ax: Axes | None = None, unfinished: Collection
     """
     metric, unit = one_metric(table, key="period")
     table = with_unfinished(table, unfinished)
-    parts = groups(table, key="period", language=language)
+    parts = groups(table, key="period", language=language, gaps=True)
     with figure_style():
         ax = axes_or_new(ax)
         points = all(len(part) <= MAX_MARKERS for _, part in parts)
-        for (name, part), color, shift in zip(parts, colors(len(parts)), _shifts(table["period"], len(parts)), strict=True):
+        for (name, part), color, shift in zip(parts, colors(len(parts)), _shifts(table, len(parts)), strict=True):
             if points:
                 _points(ax, part.assign(period=part["period"] + shift), color=color, name=name)
             else:
                 _line(ax, part, color=color, name=name)
         finish(ax, unit=unit, title=glossary.title(metric, language), language=language)
         if unit != "points":
-            ax.set_ylim(bottom=0)
+            from_zero(ax, table)
         period_axis(ax, table["period"], grain=grain or grain_of(table["period"]), language=language)
-        _legend(ax, parts, language=language)
+        _legend(ax, parts, rows=table[table["estimate"].notna()], language=language)
     return ax
 
 
 def with_unfinished(table: pd.DataFrame, unfinished: Collection[pd.Timestamp]) -> pd.DataFrame:
     """Return the table with naive periods and a boolean column `unfinished`."""
     marked = table["unfinished"] if "unfinished" in table.columns else False
-    late = table["period"].isin(list(unfinished))
-    return table.assign(period=pd.to_datetime(table["period"]).dt.tz_localize(None), unfinished=late | marked)
+    periods = pd.to_datetime(table["period"]).dt.tz_localize(None)
+    late = periods.isin([pd.Timestamp(start).tz_localize(None) for start in unfinished])
+    return table.assign(period=periods, unfinished=late | marked)
 
 
 def period_axis(ax: Axes, periods: pd.Series, *, grain: Grain, language: str) -> None:
@@ -87,16 +101,16 @@ def period_axis(ax: Axes, periods: pd.Series, *, grain: Grain, language: str) ->
     ax.set_xticks([day.to_pydatetime() for day in shown], [period_text(day, grain, language, short=True) for day in shown])
 
 
-def _shifts(periods: pd.Series, count: int) -> list[pd.Timedelta]:
+def _shifts(table: pd.DataFrame, count: int) -> list[pd.Timedelta]:
     """Return by how much each group's points stand beside the period, so that intervals of several groups can be told apart."""
-    between = periods.drop_duplicates().sort_values().diff().min()
-    step = pd.Timedelta(0) if pd.isna(between) else min(0.1, 0.5 / count) * between
+    between = table["period"].drop_duplicates().sort_values().diff().min()
+    step = pd.Timedelta(0) if pd.isna(between) or table["conf_low"].isna().all() else min(0.1, 0.5 / max(count, 1)) * between
     return [(number - (count - 1) / 2) * step for number in range(count)]
 
 
 def _points(ax: Axes, part: pd.DataFrame, *, color: str, name: str) -> None:
     x, y = part["period"].to_numpy(), part["estimate"].to_numpy()
-    late, small = part["unfinished"].to_numpy(), part["n"].to_numpy() < SMALL_N
+    late, small, seen = part["unfinished"].to_numpy(), part["n"].to_numpy() < SMALL_N, np.isfinite(y)
     over = ~late
     ax.plot(x[over], y[over], color=color, linewidth=1.6, label=name)
     if late.any():
@@ -104,7 +118,8 @@ def _points(ax: Axes, part: pd.DataFrame, *, color: str, name: str) -> None:
         ax.plot(x[max(from_last, 0) :], y[max(from_last, 0) :], color=color, linewidth=1.6, linestyle=":")
     ax.vlines(x, part["conf_low"], part["conf_high"], color=color, linewidth=3, alpha=0.35)
     for rows, marker, face in ((over & ~small, "o", color), (over & small, "o", "white"), (late, "s", "white")):
-        ax.plot(x[rows], y[rows], linestyle="", marker=marker, markersize=6, markerfacecolor=face, markeredgecolor=color)
+        if (rows & seen).any():
+            ax.plot(x[rows & seen], y[rows & seen], linestyle="", marker=marker, markersize=6, markerfacecolor=face, markeredgecolor=color, clip_on=False)
 
 
 def _line(ax: Axes, part: pd.DataFrame, *, color: str, name: str) -> None:
@@ -115,8 +130,7 @@ def _line(ax: Axes, part: pd.DataFrame, *, color: str, name: str) -> None:
         ax.plot(x[stretch], y[stretch], color=color, linewidth=1.6, label=name, alpha=0.55 if small else 1, linestyle="--" if small else "-")
 
 
-def _legend(ax: Axes, parts: list[tuple[str, pd.DataFrame]], *, language: str) -> None:
-    rows = pd.concat([part for _, part in parts])
+def _legend(ax: Axes, parts: list[tuple[str, pd.DataFrame]], *, rows: pd.DataFrame, language: str) -> None:
     handles = [Line2D([], [], color=color, linewidth=2, label=name) for (name, _), color in zip(parts, colors(len(parts)), strict=True) if name]
     if (rows["n"] < SMALL_N).any():
         handles.append(small_mark(language))
