@@ -36,9 +36,20 @@ def results(metrics: dict[str, Callable], company: cs.Dataset) -> dict[str, pd.D
 
 
 @pytest.fixture(scope="module")
-def emitted(results: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def timed() -> dict[str, pd.DataFrame]:
+    """Return what the functions of `stats` answer that readers meet under their own names."""
+    waiting = pd.DataFrame({"duration_days": [1.0, 2.0, 4.0], "observed": [True, True, False], "ended_by": ["paid", "left", None]})
+    return {
+        "median_time": cs.median_time(waiting),
+        "restricted_mean_time": cs.restricted_mean_time(waiting, horizon="3d"),
+        "cumulative_incidence": cs.cumulative_incidence(waiting),
+    }
+
+
+@pytest.fixture(scope="module")
+def emitted(results: dict[str, pd.DataFrame], timed: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Return each emitted metric with its function and unit."""
-    tables = [table[["metric", "unit"]].drop_duplicates().assign(function=name) for name, table in results.items()]
+    tables = [table[["metric", "unit"]].drop_duplicates().assign(function=name) for name, table in {**results, **timed}.items()]
     return pd.concat(tables, ignore_index=True)
 
 
