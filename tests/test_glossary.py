@@ -64,6 +64,13 @@ def test_no_text_is_empty() -> None:
         assert [name for section in ("key", "label") for name, text in texts[section].items() if not text.strip()] == []
 
 
+@pytest.mark.parametrize("language", ["de", "tr"])
+def test_values_of_keys_are_translated_in_every_language(language: str) -> None:
+    words, original = glossary._texts(language)["value"], glossary._texts("en")["value"]
+    assert {column: set(values) for column, values in words.items()} == {column: set(values) for column, values in original.items()}
+    assert all(text.strip() for values in words.values() for text in values.values())
+
+
 def test_placeholders_are_filled() -> None:
     assert glossary.label("small_n", "tr", limit=30) == "n 30 altında"
     assert glossary.label("change_down", "de", amount="3 Punkte", period="2026") == "Gegenüber 2026 3 Punkte weniger"

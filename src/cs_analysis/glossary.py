@@ -1,6 +1,7 @@
 """Every metric once: what it is called, how it is computed, what it is divided by, and how it misleads. English, German, Turkish.
 
-The texts stand in `glossary/{en,de,tr}.toml`: `[metric.NAME]` tables, and the `[label]` and `[key]` words that figures, tables and pages use.
+The texts stand in `glossary/{en,de,tr}.toml`: `[metric.NAME]` tables, and the words that figures, tables and pages use: `[label]`,
+`[key]` for the names of key columns and `[value.COLUMN]` for what stands in them.
 What does not depend on the language (unit, direction, function, reference) is written in the English file alone.
 """
 
@@ -122,6 +123,17 @@ def key_label(column: str, language: str = "en") -> str:
     ('Tag', 'home office')
     """
     return cast("str", _texts(language)["key"].get(column, column.replace("_", " ")))
+
+
+def value_label(column: str, value: str, language: str = "en") -> str:
+    """Return the word for a value of a key column, or the value itself where the glossary has none.
+
+    Examples
+    --------
+    >>> value_label("movement", "new", "de"), value_label("segment", "new", "de")
+    ('neu', 'new')
+    """
+    return cast("str", _texts(language)["value"].get(column, {}).get(value, value))
 
 
 def label(name: str, language: str = "en", **values: object) -> str:

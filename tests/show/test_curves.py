@@ -138,3 +138,36 @@ def test_a_table_without_any_estimate_gives_empty_axes() -> None:
     ax = curve(survival([30], [np.nan], [0]))
     assert sum(len(line.get_xdata()) for line in ax.lines) == 0
     assert ax.get_legend() is None
+
+
+def test_a_group_without_an_event_is_named_and_marked_at_the_start() -> None:
+    followed = survival([0], [1.0], [40], segment=["large"]).assign(conf_low=np.nan, conf_high=np.nan)
+    ax = curve(stack([survival([30], [0.9], [100], segment=["small"]), followed]))
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["small", "large (no event yet)"]
+    assert [line.get_xydata().tolist() for line in ax.lines if line.get_marker() == "o"] == [[[0, 1]]]
+
+
+def test_a_group_without_an_event_is_flat_as_far_as_it_was_followed() -> None:
+    flat = survival([0, 90], [1.0, 1.0], [40, 35], segment=["large"] * 2)
+    (line,) = curve(flat, language="de").lines
+    assert line.get_xydata().tolist() == [[0, 1], [90, 1]]
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "no event yet"), ("de", "noch kein Ereignis"), ("tr", "henüz olay yok")])
+def test_a_whole_without_an_event_says_so(language: str, words: str) -> None:
+    table = survival([0], [0.0], [40]).assign(metric="adoption_curve")
+    ax = curve(table, language=language)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [words]
+    assert ax.get_xlim()[1] > 0.5
+
+
+def test_the_last_step_stands_inside_the_axes() -> None:
+    ax = curve(survival([30, 60], [0.9, 0.0], [100, 90]))
+    assert ax.lines[0].get_xydata()[-1].tolist() == [60, 0.0]
+    assert ax.get_xlim() == (0, pytest.approx(63))
+
+
+def test_a_group_keeps_its_colour_when_another_has_no_estimate() -> None:
+    parts = [survival([30], [share], [100], segment=[name]) for name, share in (("a", 0.9), ("b", np.nan), ("c", 0.5))]
+    with_b, without = curve(stack(parts)), curve(stack([parts[0], parts[1].assign(estimate=0.8), parts[2]]))
+    assert with_b.lines[1].get_color() == without.lines[2].get_color()

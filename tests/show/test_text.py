@@ -4,7 +4,19 @@ import pandas as pd
 import pytest
 
 from cs_analysis.errors import ParameterError
-from cs_analysis.show.text import amount_text, axis_text, date_text, difference_text, grain_of, interval_text, level_text, period_text, value_text
+from cs_analysis.show.text import (
+    amount_text,
+    axis_text,
+    date_text,
+    difference_text,
+    grain_of,
+    interval_text,
+    key_texts,
+    level_text,
+    period_text,
+    titled,
+    value_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +107,7 @@ def test_another_language_is_refused() -> None:
         (-0.031, "share", "tr", "−%3,1"),
         (999.999, "EUR", "en", "€1,000"),
         (1e15, "count", "tr", "1.000.000.000.000.000"),
-        (1e-9, "per_month", "en", "0.00"),
+        (1e-9, "per_month", "en", "<0.01"),
         (math.inf, "days", "de", "∞"),
         (500, "JPY", "en", "¥500"),
         (-2500, "TRY", "en", "−TRY 2,500"),
@@ -144,3 +156,42 @@ def test_only_what_is_more_than_nothing_has_a_plus() -> None:
 @pytest.mark.parametrize(("language", "day"), [("en", "Sep 1, 2026"), ("de", "1. Sept. 2026"), ("tr", "1 Eyl 2026")])
 def test_days_are_short_along_an_axis(language: str, day: str) -> None:
     assert period_text(pd.Timestamp("2026-09-01"), "day", language, short=True) == day
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "language", "text"),
+    [
+        (0.0004, "share", "en", "0.04%"),
+        (0.0005, "share", "en", "0.05%"),
+        (0.0006, "share", "en", "0.1%"),
+        (0.00005, "share", "en", "<0.01%"),
+        (0.00004, "share", "tr", "<%0,01"),
+        (0.9996, "share", "de", "99,96 %"),
+        (0.99999, "share", "en", ">99.99%"),
+        (0.0, "share", "en", "0.0%"),
+        (1.0, "share", "en", "100.0%"),
+        (1e-17, "share", "en", "0.0%"),
+        (1 - 1e-16, "share", "en", "100.0%"),
+        (0.004, "ratio", "de", "<0,01"),
+        (0.0, "ratio", "en", "0.00"),
+    ],
+)
+def test_what_is_not_nothing_does_not_read_as_nothing(value: float, unit: str, language: str, text: str) -> None:
+    assert value_text(value, unit, language).replace("\xa0", " ") == text
+
+
+@pytest.mark.parametrize(
+    ("days", "text"), [(0.004, "<0,01"), (0.25, "0,25"), (0.999, "1"), (1.0, "1"), (2.46, "2,5"), (9.96, "10"), (12.4, "12"), (1234.0, "1.234")]
+)
+def test_short_times_keep_decimals(days: float, text: str) -> None:
+    assert value_text(days, "days", "de") == text
+
+
+def test_a_title_names_the_unit_that_the_numbers_do_not() -> None:
+    titles = [titled("Dauer", unit, "de") for unit in ("days", "per_month", "share", "EUR", "points", "count", "ratio")]
+    assert titles == ["Dauer (Tage)", "Dauer (je Monat)", *["Dauer"] * 5]
+
+
+def test_known_values_of_keys_are_translated_and_others_left() -> None:
+    assert key_texts(pd.Series(["new", "my own", None], name="movement"), language="de") == ["neu", "my own", "alle"]
+    assert key_texts(pd.Series(["new"], name="segment"), language="de") == ["new"]

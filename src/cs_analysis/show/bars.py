@@ -7,11 +7,24 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.patches import Patch
 
 from cs_analysis import glossary
 from cs_analysis.errors import ParameterError
-from cs_analysis.show.style import INK, PALETTE, SMALL_N, axes_or_new, figure_style, finish, from_zero, groups, legend, one_metric
+from cs_analysis.show.style import (
+    INK,
+    PALETTE,
+    SMALL_N,
+    axes_or_new,
+    bar_look,
+    bar_marks,
+    figure_style,
+    finish,
+    from_zero,
+    groups,
+    legend,
+    names_that_fit,
+    one_metric,
+)
 from cs_analysis.show.text import Grain, grain_of, period_text
 from cs_analysis.show.trends import with_unfinished
 
@@ -56,7 +69,7 @@ def bars(table: pd.DataFrame, *, ax: Axes | None = None, unfinished: Collection[
     metric, unit = one_metric(table, key="period")
     parts = groups(with_unfinished(table, unfinished), key="period", language=language)
     if len(parts) > 1:
-        raise ParameterError(f"bars shows one group; the table has {', '.join(name for name, _ in parts)}. Use trend, or choose one.")
+        raise ParameterError(f"bars shows one group; the table has {', '.join(part.name for part in parts)}. Use trend, or choose one.")
     rows = with_unfinished(table, unfinished).sort_values("period", kind="stable", ignore_index=True)
     with figure_style():
         ax = axes_or_new(ax)
@@ -64,32 +77,19 @@ def bars(table: pd.DataFrame, *, ax: Axes | None = None, unfinished: Collection[
         finish(ax, unit=unit, title=glossary.title(metric, language), language=language)
         from_zero(ax, rows)
         _names(ax, rows["period"], grain=grain or grain_of(table["period"]), language=language)
-        legend(ax, _marks(rows, language=language))
+        legend(ax, bar_marks(rows, language=language))
     return ax
 
 
 def _draw(ax: Axes, rows: pd.DataFrame) -> None:
     for position, row in enumerate(rows.itertuples()):
-        look = {"facecolor": PALETTE[0], "alpha": 0.4 if row.n < SMALL_N else 1.0}
-        if row.unfinished:
-            look = {"facecolor": "white", "edgecolor": PALETTE[0], "hatch": "///"}
-        ax.bar(position, row.estimate, width=0.72, **look)
+        ax.bar(position, row.estimate, width=0.72, **bar_look(PALETTE[0], small=row.n < SMALL_N, unfinished=row.unfinished))
     ax.vlines(np.arange(len(rows)), rows["conf_low"], rows["conf_high"], color=INK, linewidth=1.5)
 
 
 def _names(ax: Axes, periods: pd.Series, *, grain: Grain, language: str) -> None:
     """Name the last bar always, and no more of them than can be read."""
-    step = max(1, -(-len(periods) // 9))
+    step = max(1, -(-len(periods) // names_that_fit(ax, 9)))
     shown = range(len(periods) - 1, -1, -step)
     ax.set_xlim(-0.6, max(len(periods), 6) - 0.4)
     ax.set_xticks(list(shown), [period_text(periods[position], grain, language, short=True) for position in shown])
-
-
-def _marks(rows: pd.DataFrame, *, language: str) -> list[Patch]:
-    marks = []
-    rows = rows[rows["estimate"].notna()]
-    if ((rows["n"] < SMALL_N) & ~rows["unfinished"]).any():
-        marks.append(Patch(facecolor=PALETTE[0], alpha=0.4, label=glossary.label("small_n", language, limit=SMALL_N)))
-    if rows["unfinished"].any():
-        marks.append(Patch(facecolor="white", edgecolor=PALETTE[0], hatch="///", label=glossary.label("unfinished", language)))
-    return marks

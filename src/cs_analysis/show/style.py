@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cs_analysis import glossary
 from cs_analysis.errors import MissingColumnsError, ParameterError
-from cs_analysis.show.text import axis_text, key_texts
+from cs_analysis.show.text import axis_text, key_texts, titled
 from cs_analysis.stats.estimates import COLUMNS, key_columns
 
 SMALL_N = 30
 INK = "#333333"
 QUIET = "#8a8a8a"
+HATCH = "///"
 # The scheme's pale pink and yellow cannot be read as thin lines on white; two dark colours stand in for them.
 PALETTE = (*(sns.color_palette("colorblind").as_hex()[i] for i in (0, 1, 2, 4, 3, 7, 9, 5)), "#2b2b6b", "#235423")
 
@@ -38,6 +40,14 @@ _RC: dict[Any, object] = {
     "text.color": INK,
     "hatch.linewidth": 1.2,
 }
+
+
+class Group(NamedTuple):
+    """One group of a table: its name, its colour, and its rows."""
+
+    name: str
+    color: str
+    rows: pd.DataFrame
 
 
 @contextmanager
@@ -58,7 +68,7 @@ def finish(ax: Axes, *, unit: str, title: str, language: str, value_axis: Litera
     if unit == "count":
         axis.set_major_locator(MaxNLocator(nbins="auto", integer=True, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(FuncFormatter(axis_text(unit, language)))
-    axis.set_label_text(title)
+    axis.set_label_text(titled(title, unit, language))
     ax.grid(visible=True, axis=value_axis, color="#e3e3e3", linewidth=0.8)
     ax.set_axisbelow(True)
     ax.tick_params(colors=INK, labelsize=9, length=0, pad=6)
@@ -84,6 +94,30 @@ def small_mark(language: str) -> Line2D:
 def unfinished_mark(language: str) -> Line2D:
     """Return the legend entry of periods that are not over yet."""
     return Line2D([], [], linestyle=":", marker="s", markerfacecolor="white", markeredgecolor=INK, color=INK, label=glossary.label("unfinished", language))
+
+
+def bar_look(color: str, *, small: bool, unfinished: bool) -> dict[str, Any]:
+    """Return how a bar is drawn: pale on few cases, hatched while its period is not over."""
+    if unfinished:
+        return {"facecolor": "white", "edgecolor": color, "hatch": HATCH}
+    return {"facecolor": color, "alpha": 0.4 if small else 1.0}
+
+
+def bar_marks(rows: pd.DataFrame, *, language: str) -> list[Patch]:
+    """Return the legend entries of pale and hatched bars, as far as there are such; `rows` has a column `unfinished`."""
+    seen = rows[rows["estimate"].notna()]
+    marks = []
+    if ((seen["n"] < SMALL_N) & ~seen["unfinished"]).any():
+        marks.append(Patch(label=glossary.label("small_n", language, limit=SMALL_N), **bar_look(PALETTE[0], small=True, unfinished=False)))
+    if seen["unfinished"].any():
+        marks.append(Patch(label=glossary.label("unfinished", language), **bar_look(PALETTE[0], small=False, unfinished=True)))
+    return marks
+
+
+def names_that_fit(ax: Axes, most: int) -> int:
+    """Return how many names fit along the axes, where `most` fit along those of a figure of full width."""
+    width = ax.get_position().width * ax.get_figure(root=True).get_size_inches()[0]
+    return max(2, round(most * min(width / 6.3, 1)))
 
 
 def colors(count: int) -> list[str]:
@@ -114,18 +148,34 @@ def one_metric(table: pd.DataFrame, *, key: str) -> tuple[str, str]:
     return str(found["metric"].iloc[0]), str(found["unit"].iloc[0])
 
 
-def groups(table: pd.DataFrame, *, key: str, language: str, gaps: bool = False) -> list[tuple[str, pd.DataFrame]]:
-    """Return the table's groups by its other key columns, each with its name and sorted along `key`; a single unnamed one without them.
+def groups(table: pd.DataFrame, *, key: str, language: str, gaps: bool = False, empty: bool = False) -> list[Group]:
+    """Return the table's groups by its other key columns, each with its name, colour and rows sorted along `key`; a single unnamed one without them.
 
-    Rows without an estimate are left out, with `gaps` only those of groups that have none at all.
+    Rows without an estimate are left out, with `gaps` only groups that have none at all, with `empty` not even those. A group that is left
+    out keeps its colour to itself, so that a group has the same one in every panel.
     """
     others = [name for name in key_columns(table) if name not in (key, "unfinished")]
     rows = table.reset_index(drop=True)
     names = row_names(rows, others, language=language)
     # Unsorted: groups keep the order in which the table has them ("1d", "7d", "28d").
-    parts = rows.groupby(others, dropna=False, sort=False, observed=True) if others else [((), rows)]
-    seen = [part if gaps else part[part["estimate"].notna()] for _, part in parts if part["estimate"].notna().any()]
-    return [(names[part.index[0]], part.sort_values(key, kind="stable")) for part in seen]
+    parts = [part for _, part in rows.groupby(others, dropna=False, sort=False, observed=True)] if others else [rows]
+    colored = zip(parts, colors(len(parts)), strict=True)
+    seen = [(part if gaps else part[part["estimate"].notna()], color) for part, color in colored if len(part) and (empty or part["estimate"].notna().any())]
+    return [Group(names[part.index[0]], color, part.sort_values(key, kind="stable")) for part, color in seen]
+
+
+def check_one_row_each(table: pd.DataFrame, keys: list[str]) -> None:
+    """Raise `ParameterError` if two rows of the table share their values of `keys`."""
+    double = table[table.duplicated(keys)]
+    if len(double):
+        values = ", ".join(f"{key} {double[key].iloc[0]}" for key in keys)
+        more = ", ".join(name for name in key_columns(table) if name not in (*keys, "unfinished")) or "none"
+        raise ParameterError(f"the table must have one row for each {' and '.join(keys)}; it has several for {values}. Choose by its other keys: {more}.")
+
+
+def unfinished_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with a boolean column `unfinished`, all false where it has none."""
+    return table.assign(unfinished=table["unfinished"].fillna(value=False).astype(bool) if "unfinished" in table.columns else False)
 
 
 def row_names(table: pd.DataFrame, keys: Iterable[str], *, language: str) -> list[str]:

@@ -18,26 +18,45 @@ Grain = Literal["day", "month", "quarter", "year"]
 _NO_CURRENCY = "XXX"
 _WORDS = ("percentage_points", "points", "points_one", "days", "days_one", "per_month")
 _PATTERNS = {"points": "#,##0", "count": "#,##0", "ratio": "#,##0.00", "per_month": "#,##0.00", "days": "#,##0"}
+_NAMED_UNITS = ("days", "per_month")
+_NOISE = 1e-12
 
 
 def value_text(value: float, unit: str, language: str = "en") -> str:
     """Return one value with its unit, rounded for reading; a dash where it is missing.
 
-    Shares are written as per cent with one decimal, money in whole units from 1,000 on, points, counts and days as whole numbers.
+    Shares are written as per cent with one decimal, money in whole units from 1,000 on, points and counts as whole numbers, days with
+    decimals below ten. What is not nothing does not read as nothing, nor what is not all as all: such shares get a second decimal, and
+    smaller ones (and ratios, rates and days) are written as a bound.
 
     Examples
     --------
     >>> value_text(0.0312, "share"), value_text(120400.4, "EUR"), value_text(-12.4, "points")
     ('3.1%', '€120,400', '−12')
+    >>> value_text(0.0004, "share"), value_text(0.99999, "share"), value_text(0.25, "days")
+    ('0.04%', '>99.99%', '0.25')
     """
     if pd.isna(value):
         return "–"
     locale = _locale(language)
     if unit == "share":
-        return _signed(format_percent(value, _percent_pattern(locale), locale=locale))
+        return _share(value, locale)
+    if unit in ("ratio", "per_month", "days") and _NOISE < value <= 0.005:
+        return "<" + str(format_decimal(0.01, "0.00", locale=locale))
     if unit in _PATTERNS:
-        return _signed(format_decimal(value, _PATTERNS[unit], locale=locale))
+        return _signed(format_decimal(value, _days_pattern(value) if unit == "days" else _PATTERNS[unit], locale=locale))
     return _money(value, unit, locale, whole=round(abs(value), 2) >= 1000)
+
+
+def titled(title: str, unit: str, language: str = "en") -> str:
+    """Return a title with the unit, where the numbers under it do not show theirs.
+
+    Examples
+    --------
+    >>> titled("Median time", "days"), titled("Net Promoter Score", "points")
+    ('Median time (days)', 'Net Promoter Score')
+    """
+    return f"{title} ({glossary.label(f'unit_{unit}', language)})" if unit in _NAMED_UNITS else title
 
 
 def interval_text(low: float, high: float, unit: str, *, language: str = "en") -> str:
@@ -137,8 +156,8 @@ def grain_of(starts: Iterable[pd.Timestamp]) -> Grain:
     return next((grain for length, grain in by_length if shortest >= pd.Timedelta(days=length)), "day")
 
 
-def key_texts(values: pd.Series, *, grain: Grain | None = None, language: str = "en") -> list[str]:
-    """Return the values of a key column as text: dates as periods, numbers as they are, and a missing value as the whole.
+def key_texts(values: pd.Series, *, grain: Grain | None = None, language: str = "en", short: bool = False) -> list[str]:
+    """Return the values of a key column as text: dates as periods, numbers as they are, known words translated, a missing value as the whole.
 
     Examples
     --------
@@ -146,7 +165,7 @@ def key_texts(values: pd.Series, *, grain: Grain | None = None, language: str = 
     (['small', 'all'], ['30', '0.25'])
     """
     length = (grain or grain_of(values.dropna())) if isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype.kind == "M" else "day"
-    return [glossary.label("all", language) if pd.isna(value) else _key_text(value, length, language) for value in values]
+    return [_key_text(value, column=str(values.name), name=lambda day: period_text(day, length, language, short=short), language=language) for value in values]
 
 
 def axis_text(unit: str, language: str = "en") -> Callable[[float, object], str]:
@@ -178,12 +197,33 @@ def _with_unit(text: str, unit: str, language: str) -> str:
     return glossary.label(name, language, value=text) if name in _WORDS else text
 
 
-def _key_text(value: object, grain: Grain, language: str) -> str:
+def _key_text(value: object, *, column: str, name: Callable[[pd.Timestamp], str], language: str) -> str:
+    if pd.isna(value):
+        return glossary.label("all", language)
     if isinstance(value, pd.Timestamp):
-        return period_text(value, grain, language)
+        return name(value)
     if isinstance(value, bool) or not isinstance(value, Real):
-        return str(value)
+        return glossary.value_label(column, str(value), language)
     return _signed(format_decimal(float(value), "0.###", locale=_locale(language)))
+
+
+def _share(value: float, locale: Locale) -> str:
+    """Write a share with one decimal; with two where one would say none or all of what is neither, and beyond that as a bound.
+
+    Halves round to the even digit, so the borders themselves belong to what would read as none or all.
+    """
+    pattern = _percent_pattern(locale)
+    finer = pattern.replace("0.0", "0.00")
+    if _NOISE < value <= 0.00005:
+        return "<" + str(format_percent(0.0001, finer, locale=locale))
+    if 0.99995 <= value < 1 - _NOISE:
+        return ">" + str(format_percent(0.9999, finer, locale=locale))
+    between = _NOISE < value <= 0.0005 or 0.9995 <= value < 1 - _NOISE
+    return _signed(format_percent(value, finer if between else pattern, locale=locale))
+
+
+def _days_pattern(value: float) -> str:
+    return "#,##0" if abs(value) >= 9.95 else "0.#" if abs(value) >= 0.95 else "0.##"
 
 
 def _short_number(value: float, locale: Locale) -> str:

@@ -12,13 +12,14 @@ from matplotlib.lines import Line2D
 from cs_analysis import glossary
 from cs_analysis.show.style import (
     SMALL_N,
+    Group,
     axes_or_new,
-    colors,
     figure_style,
     finish,
     from_zero,
     groups,
     legend,
+    names_that_fit,
     one_metric,
     small_mark,
     small_runs,
@@ -71,12 +72,12 @@ def trend(table: pd.DataFrame, *, ax: Axes | None = None, unfinished: Collection
     parts = groups(table, key="period", language=language, gaps=True)
     with figure_style():
         ax = axes_or_new(ax)
-        points = all(len(part) <= MAX_MARKERS for _, part in parts)
-        for (name, part), color, shift in zip(parts, colors(len(parts)), _shifts(table, len(parts)), strict=True):
+        points = all(len(part.rows) <= MAX_MARKERS for part in parts)
+        for part, shift in zip(parts, _shifts(table, len(parts)), strict=True):
             if points:
-                _points(ax, part.assign(period=part["period"] + shift), color=color, name=name)
+                _points(ax, part.rows.assign(period=part.rows["period"] + shift), color=part.color, name=part.name)
             else:
-                _line(ax, part, color=color, name=name)
+                _line(ax, part.rows, color=part.color, name=part.name)
         finish(ax, unit=unit, title=glossary.title(metric, language), language=language)
         if unit != "points":
             from_zero(ax, table)
@@ -96,7 +97,7 @@ def with_unfinished(table: pd.DataFrame, unfinished: Collection[pd.Timestamp]) -
 def period_axis(ax: Axes, periods: pd.Series, *, grain: Grain, language: str) -> None:
     """Name the periods along the axis, the last one always, and no more of them than can be read."""
     days = np.sort(periods.unique())
-    step = max(1, -(-len(days) // (6 if grain == "day" else 9)))
+    step = max(1, -(-len(days) // names_that_fit(ax, 6 if grain == "day" else 9)))
     shown = [pd.Timestamp(day) for day in days[::-1][::step][::-1]]
     ax.set_xticks([day.to_pydatetime() for day in shown], [period_text(day, grain, language, short=True) for day in shown])
 
@@ -130,8 +131,8 @@ def _line(ax: Axes, part: pd.DataFrame, *, color: str, name: str) -> None:
         ax.plot(x[stretch], y[stretch], color=color, linewidth=1.6, label=name, alpha=0.55 if small else 1, linestyle="--" if small else "-")
 
 
-def _legend(ax: Axes, parts: list[tuple[str, pd.DataFrame]], *, rows: pd.DataFrame, language: str) -> None:
-    handles = [Line2D([], [], color=color, linewidth=2, label=name) for (name, _), color in zip(parts, colors(len(parts)), strict=True) if name]
+def _legend(ax: Axes, parts: list[Group], *, rows: pd.DataFrame, language: str) -> None:
+    handles = [Line2D([], [], color=part.color, linewidth=2, label=part.name) for part in parts if part.name]
     if (rows["n"] < SMALL_N).any():
         handles.append(small_mark(language))
     if rows["unfinished"].any():
