@@ -62,12 +62,10 @@ def survival_curve(durations: pd.DataFrame, by: By = None, *, conf_level: float 
     0        2.0      0.75  4
     1        3.0      0.50  3
     """
-    _check_key(by)
+    check_key(by)
     risk = risk_table(read_rows(durations, by))
     survival, variance = product_limit(risk)
-    low, high = log_log_limits(survival, variance, conf_level=conf_level)
-    keys = risk.keys.take(risk.group).assign(time_days=risk.time_days)
-    return estimates(keys, metric="survival", unit="share", estimate=survival, conf_low=low, conf_high=high, n=risk.at_risk)
+    return curve_table(risk, survival, limits=log_log_limits(survival, variance, conf_level=conf_level))
 
 
 def survival_at(durations: pd.DataFrame, by: By = None, *, at_days: npt.ArrayLike, conf_level: float = 0.95) -> pd.DataFrame:
@@ -108,7 +106,7 @@ def survival_at(durations: pd.DataFrame, by: By = None, *, at_days: npt.ArrayLik
     0        4.0       0.5  1
     1        6.0       NaN  0
     """
-    _check_key(by)
+    check_key(by)
     days = np.unique(np.asarray(at_days, dtype="float64"))
     if not ((days >= 0) & (days <= LONGEST_DAYS)).all():
         raise ParameterError(f"at_days must hold numbers of days from 0 to {LONGEST_DAYS}, not {at_days!r}.")
@@ -135,9 +133,20 @@ def product_limit(risk: RiskTable) -> tuple[Floats, Floats]:
 def log_log_limits(survival: Floats, variance: Floats, *, conf_level: float) -> tuple[Floats, Floats]:
     """Return limits symmetric for log(-log S), missing where S is 0 or 1."""
     z = special.ndtri((1 + check_conf_level(conf_level)) / 2)
+    return log_log_around(survival, z * np.sqrt(variance))
+
+
+def log_log_around(survival: Floats, half_width: Floats) -> tuple[Floats, Floats]:
+    """Return limits symmetric for log(-log S) from a half width for log S, missing where either is or S is 0 or 1."""
     logged = np.log(np.where((survival > 0) & (survival < 1), survival, np.nan))
-    factor = np.exp(z * np.sqrt(variance) / logged)
+    factor = np.exp(half_width / logged)
     return np.exp(logged / factor), np.exp(logged * factor)
+
+
+def curve_table(risk: RiskTable, survival: Floats, *, limits: tuple[Floats, Floats]) -> pd.DataFrame:
+    """Return a curve and its limits as estimates, one row an entry of the risk table."""
+    keys = risk.keys.take(risk.group).assign(time_days=risk.time_days)
+    return estimates(keys, metric="survival", unit="share", estimate=survival, conf_low=limits[0], conf_high=limits[1], n=risk.at_risk)
 
 
 def _looked_up(risk: RiskTable, group: npt.NDArray[np.int64], days: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -156,6 +165,7 @@ def _warn_early_zero(risk: RiskTable, survival: Floats) -> None:
         warnings.warn(f"{text}{f' (first in {where})' if where else ''}. Start the durations later, or pool groups.", UserWarning, stacklevel=4)
 
 
-def _check_key(by: By) -> None:
+def check_key(by: By) -> None:
+    """Raise `ParameterError` where a key is called as the time of the result is."""
     if "time_days" in by_columns(by):
         raise ParameterError("a key column may not be called 'time_days': the result has a column of that name. Rename it in the table.")
