@@ -19,6 +19,7 @@ _PUBLIC = {
     "data.surveys": ("Scale", "register_scale"),
     "stats.durations": ("durations",),
     "stats.survival": ("survival_curve", "survival_at"),
+    "stats.stages": ("share_within",),
     "stats.medians": ("median_time",),
     "stats.restricted_mean": ("restricted_mean_time", "restricted_mean_difference"),
     "stats.competing": ("cumulative_incidence",),

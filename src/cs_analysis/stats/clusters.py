@@ -27,6 +27,7 @@ class _Sample(NamedTuple):
     mean: Floats
     design_effect: Floats
     freedom: Floats
+    vary: npt.NDArray[np.bool_]
 
 
 def clustered_share(successes: Numbers, totals: Numbers, *, groups: Numbers | None = None, conf_level: float = 0.95) -> Interval:
@@ -159,24 +160,86 @@ def design_effect(sums: Numbers, squares: Numbers, sizes: Numbers, *, groups: Nu
     return effect[0] if groups is None else effect
 
 
+class Units(NamedTuple):
+    """Group number and, where units come in clusters, cluster number of each row, and how many units the row stands for."""
+
+    groups: Codes
+    clusters: Codes | None
+    count: Any
+
+
+def linear_share(share: Floats, residuals: Floats, sizes: Floats, *, base: Floats, units: Units, conf_level: float) -> Interval:
+    """Wilson limits of shares whose error is, to first order, a mean over units.
+
+    Parameters
+    ----------
+    share : array
+        One share a group.
+    residuals, sizes : array
+        Of each row: a unit's part in the error times the sizes of all, and what a unit adds to the denominator.
+    base : array
+        Units to count on in a group whose residuals are all 0 (nobody or everybody has succeeded).
+    units : Units
+        Whose rows these are.
+    conf_level : float
+        Confidence level.
+
+    Returns
+    -------
+    Interval
+        Arrays with one entry a group. With residuals success - share and sizes 1 it is `wilson` without clusters, `clustered_share` with.
+    """
+
+    def total(values: Floats) -> Floats:
+        return np.asarray(np.bincount(units.groups, values * units.count, len(share)), dtype="float64")
+
+    size = total(sizes)
+    known = np.where(size > 0, size, np.nan)
+    squares = total(residuals**2) / known
+    vary = squares > 1e-12
+    n = np.where(vary, share * (1 - share) / np.where(vary, squares, np.nan) * known, base)
+    if units.clusters is not None:
+        pair, groups = _pairs(units)
+        sums, size = (np.asarray(np.bincount(pair, values * units.count, len(groups)), dtype="float64") for values in (residuals, sizes))
+        sample = _spread(sums, size, squares=squares, silent=1e-12, codes=groups)
+        n = n / known * _effective_number(sample, conf_level)
+    return wilson_limits(share, n=n, conf_level=conf_level)
+
+
+def _pairs(units: Units) -> tuple[Codes, Codes]:
+    """Return the number of each row's pair of group and cluster, and the group of each pair."""
+    clusters = np.zeros_like(units.groups) if units.clusters is None else units.clusters
+    width = int(clusters.max(initial=0)) + 1
+    distinct, place = np.unique(units.groups * width + clusters, return_inverse=True)
+    return place, distinct // width
+
+
 def _sample(sums: Floats, squares: Floats, sizes: Floats, *, codes: Codes) -> _Sample:
     """Add up the clusters of each group; see `design_effect` for what is estimated."""
+    units, first, second = (np.bincount(codes, values, int(codes.max(initial=-1)) + 1) for values in (sizes, sums, squares))
+    known = np.where(units > 0, units, np.nan)
+    mean = first / known
+    return _spread(sums - mean[codes] * sizes, sizes, squares=second / known - mean**2, silent=1e-12 * second / known, codes=codes, mean=mean)
+
+
+def _spread(residuals: Floats, sizes: Floats, *, squares: Floats, silent: Any, codes: Codes, mean: Any = np.nan) -> _Sample:
+    """Return how much residuals vary between clusters against `squares`, the mean square of the units' own ("silent": up to where it is 0)."""
 
     def total(values: Floats) -> Floats:
         return np.asarray(np.bincount(codes, values, int(codes.max(initial=-1)) + 1), dtype="float64")
 
     units, clusters = total(sizes), total((sizes > 0).astype("float64"))
     known = np.where(units > 0, units, np.nan)
-    mean, alike = total(sums) / known, total(sizes**2) / known
+    alike = total(sizes**2) / known
     part = sizes / known[codes]
-    between = total((sums - mean[codes] * sizes) ** 2 / np.where(part < 1, 1 - part, np.nan)) / known**2
-    within = (total(squares) / known - mean**2) / np.where(units > 1, units - 1, np.nan)
-    vary = within * units > 1e-12 * total(squares) / known
+    between = total(residuals**2 / np.where(part < 1, 1 - part, np.nan)) / known**2
+    within = squares / np.where(units > 1, units - 1, np.nan)
+    vary = within * units > silent
     effect = np.where(vary | (clusters == 1), np.maximum(between / np.where(vary, within, np.nan), 1.0), alike)
     effect = np.where(units == clusters, 1.0 + 0 * known, effect)
     likeness = np.clip((effect - 1) / np.where(alike > 1, alike - 1, np.nan), 0.0, 1.0)
     freedom = _freedom(part, sizes * (1 + likeness[codes] * (sizes - 1)), total, codes=codes)
-    return _Sample(units, mean, effect, np.where(vary & (units > clusters), freedom, units - 1))
+    return _Sample(units, mean, effect, np.where(vary & (units > clusters), freedom, units - 1), vary)
 
 
 def _freedom(part: Floats, spread: Floats, total: Callable[[Floats], Floats], *, codes: Codes) -> Floats:

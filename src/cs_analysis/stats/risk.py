@@ -94,19 +94,30 @@ class RiskTable:
         return np.asarray((self.code & ((1 << self.bits) - 1)) / GRID_PER_DAY)
 
     @cached_property
+    def follow_up(self) -> Integers:
+        """Longest time of each group under observation, in steps."""
+        last = np.searchsorted(self.left.code, np.arange(1, len(self.keys) + 1) << self.bits) - 1
+        return np.asarray(self.left.code[last] & ((1 << self.bits) - 1))
+
+    @cached_property
     def follow_up_days(self) -> Floats:
         """Longest time of each group under observation, in days."""
-        last = np.searchsorted(self.left.code, np.arange(1, len(self.keys) + 1) << self.bits) - 1
-        return np.asarray((self.left.code[last] & ((1 << self.bits) - 1)) / GRID_PER_DAY)
+        return np.asarray(self.follow_up / GRID_PER_DAY)
 
     @cached_property
     def units(self) -> Integers:
         """Number of units of each group."""
         return np.diff(self.left.lower_than(np.arange(len(self.keys) + 1) << self.bits))
 
-    def code_of(self, group: Integers, days: Floats) -> Integers:
-        """Return groups and times as codes; times beyond all follow-up fall on the last possible one."""
-        return (group << self.bits) | np.minimum(steps(days), (1 << self.bits) - 1)
+    def code_of(self, group: Integers, time: Integers) -> Integers:
+        """Return groups and times in steps as codes; times beyond all follow-up fall on the last possible one."""
+        return (group << self.bits) | np.minimum(time, (1 << self.bits) - 1)
+
+    def last_end(self, group: Integers, time: Integers) -> Integers:
+        """Return the entry of each group's last end until a time in steps, or -1."""
+        last = np.searchsorted(self.code, self.code_of(group, time), side="right") - 1
+        begun = last >= np.searchsorted(self.code, group << self.bits)
+        return np.where(begun, last, -1)
 
     def number_at_risk(self, codes: Integers) -> Integers:
         """Return how many units are at risk just before each group and time."""

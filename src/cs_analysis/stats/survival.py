@@ -11,7 +11,7 @@ from scipy import special
 
 from cs_analysis.errors import ParameterError
 from cs_analysis.stats.estimates import check_conf_level, estimates
-from cs_analysis.stats.risk import LONGEST_DAYS, By, Floats, RiskTable, by_columns, read_rows, risk_table
+from cs_analysis.stats.risk import LONGEST_DAYS, By, Floats, RiskTable, by_columns, read_rows, risk_table, steps
 
 
 def survival_curve(durations: pd.DataFrame, by: By = None, *, conf_level: float = 0.95) -> pd.DataFrame:
@@ -112,7 +112,7 @@ def survival_at(durations: pd.DataFrame, by: By = None, *, at_days: npt.ArrayLik
         raise ParameterError(f"at_days must hold numbers of days from 0 to {LONGEST_DAYS}, not {at_days!r}.")
     risk = risk_table(read_rows(durations, by))
     group, time = (part.ravel() for part in np.meshgrid(np.arange(len(risk.keys)), days, indexing="ij"))
-    last, n = _looked_up(risk, group, time)
+    last, n = risk.last_end(group, steps(time)), risk.number_at_risk(risk.code_of(group, steps(time)))
     curve, spread = product_limit(risk)
     survival, variance = np.append(curve, 1.0)[last], np.append(spread, 0.0)[last]
     survival = np.where(time <= risk.follow_up_days[group], survival, np.nan)
@@ -147,14 +147,6 @@ def curve_table(risk: RiskTable, survival: Floats, *, limits: tuple[Floats, Floa
     """Return a curve and its limits as estimates, one row an entry of the risk table."""
     keys = risk.keys.take(risk.group).assign(time_days=risk.time_days)
     return estimates(keys, metric="survival", unit="share", estimate=survival, conf_low=limits[0], conf_high=limits[1], n=risk.at_risk)
-
-
-def _looked_up(risk: RiskTable, group: npt.NDArray[np.int64], days: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return, for given times of groups, the entry of the group's last end until then (or -1) and the number at risk just before."""
-    code = risk.code_of(group, days)
-    last = np.searchsorted(risk.code, code, side="right") - 1
-    begun = last >= np.searchsorted(risk.code, group << risk.bits)
-    return np.where(begun, last, -1), risk.number_at_risk(code)
 
 
 def _warn_early_zero(risk: RiskTable, survival: Floats) -> None:
