@@ -7,7 +7,7 @@ import pandas as pd
 
 from cs_analysis.errors import MissingColumnsError, ParameterError
 from cs_analysis.stats.estimates import estimates
-from cs_analysis.stats.risk import By, Floats, Integers, RiskTable, Rows, by_columns, read_rows, risk_table
+from cs_analysis.stats.risk import By, Flags, Floats, Integers, RiskTable, Rows, Tally, by_columns, read_rows, risk_table
 from cs_analysis.stats.survival import log_log_limits, product_limit
 
 _ROUNDING = 1e-12  # shares this close to 1 are 1
@@ -67,57 +67,64 @@ def cumulative_incidence(durations: pd.DataFrame, by: By = None, *, conf_level: 
     survival, _ = product_limit(risk)
     first_of_group = np.append(-1, risk.group[:-1]) != risk.group
     before = np.where(first_of_group, 1.0, np.append(1.0, survival[:-1]))
-    parts = [_one_way(risk, before, ends) for ends in _ends_by_way(risk, rows, way, ways=len(ways))]
+    leaving = _leaving(risk)
+    parts = [_one_way(risk, before, leaving, ends=_ends(risk, rows, way == code)) for code in range(len(ways))]
     entry = np.concatenate([np.empty(0, dtype="int64"), *(entries for entries, _, _ in parts)])
-    share, variance = (np.concatenate([np.empty(0), *(part[place] for part in parts)]) for place in (1, 2))
+    order = np.argsort(risk.group[entry], kind="stable")
+    entry, kind = entry[order], np.repeat(np.arange(len(ways)), [len(part[0]) for part in parts])[order]
+    share, variance = (np.concatenate([np.empty(0), *(part[place] for part in parts)])[order] for place in (1, 2))
     low, high = log_log_limits(share, variance, conf_level=conf_level)
-    keys = risk.keys.take(risk.group[entry]).assign(ended_by=np.repeat(ways, [len(part[0]) for part in parts]), time_days=risk.time_days[entry])
-    found = estimates(keys, metric="cumulative_incidence", unit="share", estimate=share, conf_low=low, conf_high=high, n=risk.at_risk[entry])
-    return found.iloc[np.argsort(risk.group[entry], kind="stable")].reset_index(drop=True)
+    keys = risk.keys.take(risk.group[entry]).assign(ended_by=ways[kind], time_days=risk.time_days[entry])
+    return estimates(keys, metric="cumulative_incidence", unit="share", estimate=share, conf_low=low, conf_high=high, n=risk.at_risk[entry])
 
 
-def _ends_by_way(risk: RiskTable, rows: Rows, way: Integers, *, ways: int) -> list[Integers]:
-    """Return for each way how many units end in it at each entry of the risk table."""
-    place = np.searchsorted(risk.code, (rows.group << risk.bits) | rows.leave)
-    counts = np.ones(len(way)) if rows.count is None else rows.count
-    return [np.bincount(place[way == code], counts[way == code], len(risk.code)) for code in range(ways)]
+def _ends(risk: RiskTable, rows: Rows, chosen: Flags) -> Floats:
+    """Return how many of the chosen rows' units end at each entry of the risk table."""
+    tally = Tally.of((rows.group[chosen] << risk.bits) | rows.leave[chosen], None if rows.count is None else rows.count[chosen])
+    ends = np.zeros(len(risk.code))
+    ends[np.searchsorted(risk.code, tally.code)] = np.diff(tally.below)
+    return ends
 
 
-def _one_way(risk: RiskTable, before: Floats, ends: Integers) -> tuple[Integers, Floats, Floats]:
+def _one_way(risk: RiskTable, before: Floats, leaving: Floats, *, ends: Floats) -> tuple[Integers, Floats, Floats]:
     """Return the entries at which units end in one way, the share F that has by then, and the variance of log F."""
     share = risk.cumulate(before * ends / risk.at_risk, "cumsum")
     inside = (share > 0) & (share < 1 - _ROUNDING)
-    variance = _variance(risk, share, before=before, ends=ends) / np.where(inside, share, np.nan) ** 2
+    variance = _variance(risk, share, leaving, before=before, ends=ends) / np.where(inside, share, np.nan) ** 2
     entries = np.flatnonzero(ends)
     return entries, share[entries], variance[entries]
 
 
-def _variance(risk: RiskTable, share: Floats, *, before: Floats, ends: Integers) -> Floats:
+def _variance(risk: RiskTable, share: Floats, leaving: Floats, *, before: Floats, ends: Floats) -> Floats:
     """Return the variance of F by the delta method.
 
     It is the sum over u <= t of (F(t) - F(u))^2 d / (n (n - d)) + S(u-)^2 d_k (n - d_k) / n^3 - 2 (F(t) - F(u)) S(u-) d_k / n^2,
-    written out in running sums. Where nobody is left (n = d), F does not change any more and the first part is 0.
+    multiplied out by powers of F(t) into running sums. `leaving` is d / (n (n - d)) and its running sum.
     """
-
-    def running(values: Floats) -> Floats:
-        return risk.cumulate(values, "cumsum")
-
+    now, until = leaving
     n = risk.at_risk.astype("float64")
-    leaving = risk.ends / (n * np.where(n > risk.ends, n - risk.ends, np.inf))
     own, mixed = before**2 * ends * (n - ends) / n**3, before * ends / n**2
-    spread = share**2 * running(leaving) - 2 * share * running(share * leaving) + running(share**2 * leaving)
-    return np.asarray(np.maximum(spread + running(own) - 2 * (share * running(mixed) - running(share * mixed)), 0.0))
+    once = risk.cumulate(share * now + mixed, "cumsum")
+    rest = risk.cumulate(share * (share * now + 2 * mixed) + own, "cumsum")
+    return np.asarray(np.maximum(share * (share * until - 2 * once) + rest, 0.0))
+
+
+def _leaving(risk: RiskTable) -> Floats:
+    """Return d / (n (n - d)) of every entry and its running sum; 0 where nobody is left (n = d), as no F changes any more."""
+    n = risk.at_risk.astype("float64")
+    now = risk.ends / (n * np.where(n > risk.ends, n - risk.ends, np.inf))
+    return np.stack([now, risk.cumulate(now, "cumsum")])
 
 
 def _ways(durations: pd.DataFrame, rows: Rows) -> tuple[pd.Index, Integers]:
     """Return the ways in which units ended, in order, and each row's way (-1 while censored)."""
-    kinds = durations["ended_by"].astype("object").reset_index(drop=True)
-    silent = rows.observed & kinds.isna().to_numpy()
+    way = np.full(len(rows.observed), -1)
+    way[rows.observed], ways = pd.factorize(durations["ended_by"].to_numpy("object")[rows.observed], sort=True)
+    silent = rows.observed & (way < 0)
     if silent.any():
         row = durations.index[int(np.argmax(silent))]
         raise ParameterError(f"an observed unit must say how it ended; row {row!r} has no ended_by ({int(silent.sum())} rows). Fill it in.")
-    way, ways = pd.factorize(kinds.where(rows.observed), sort=True)
-    return pd.Index(ways), way.astype("int64")
+    return pd.Index(ways), way
 
 
 def _check_keys(durations: pd.DataFrame, by: By) -> None:
