@@ -10,6 +10,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from cs_analysis.errors import ParameterError
+from cs_analysis.stats.durations import durations
 from cs_analysis.stats.restricted_mean import restricted_mean_time
 
 Reader = Callable[[str], pd.DataFrame]
@@ -71,6 +72,14 @@ def test_follow_up_shorter_than_the_horizon_is_missing_unless_all_have_ended() -
     np.testing.assert_equal(restricted_mean_time(table, horizon="4d", by="plan")["estimate"].to_numpy(), [3, 3])
 
 
+@pytest.mark.parametrize("hours", range(1, 49))
+def test_follow_up_of_exactly_the_horizon_reaches_it(hours: int) -> None:
+    begun = pd.Series(pd.to_datetime(["2025-01-01", "2025-01-01"], utc=True))
+    table = durations(begun, pd.Series(begun + pd.Timedelta(30, "min")).iloc[:1], as_of=begun[0] + pd.Timedelta(hours, "h"))
+    # one of two ends after half an hour: 1/48 + 1/2 (hours / 24 - 1/48)
+    assert restricted_mean_time(table, horizon=f"{hours}h")["estimate"].iloc[0] == pytest.approx(hours / 48 + 1 / 96, abs=2e-9)
+
+
 def test_nobody_ends_within_the_horizon() -> None:
     found = restricted_mean_time(pd.DataFrame({"duration_days": [5, 9], "observed": [True, False]}), horizon="4d").iloc[0]
     assert found["estimate"] == 4
@@ -89,5 +98,5 @@ def test_rows_order_and_groups() -> None:
 
 @pytest.mark.parametrize("horizon", [365, "365", "12mo", "0d", None, pd.Timedelta(0), "-3d"])
 def test_horizons_without_a_fixed_length(horizon: object) -> None:
-    with pytest.raises(ParameterError, match="horizon must be"):
+    with pytest.raises(ParameterError, match=r"horizon must (say its unit|be|have a fixed length)"):
         restricted_mean_time(pd.DataFrame({"duration_days": [1], "observed": [True]}), horizon=horizon)

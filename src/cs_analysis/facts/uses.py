@@ -10,9 +10,9 @@ import pandas as pd
 
 from cs_analysis.data.calendar import Calendar
 from cs_analysis.data.dataset import Dataset, cutoff, engine_of, relation
-from cs_analysis.data.windows import Window
 from cs_analysis.errors import ParameterError
 from cs_analysis.facts.groups import By, group_columns, with_groups
+from cs_analysis.windows import Window
 
 
 def named_events(ds: Dataset, names: str | Sequence[str] | None) -> ir.Table:

@@ -8,12 +8,12 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cs_analysis.data.dataset import Dataset, engine_of
-from cs_analysis.data.windows import parse_window
 from cs_analysis.errors import ParameterError
 from cs_analysis.facts.groups import By, as_named, group_columns
 from cs_analysis.facts.uses import eligible_accounts, named_events, uses_by_account
 from cs_analysis.stats.estimates import estimates
 from cs_analysis.stats.intervals import wilson
+from cs_analysis.windows import parse_window
 
 
 def adoption_rate(

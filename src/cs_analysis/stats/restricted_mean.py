@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from cs_analysis.errors import ParameterError
 from cs_analysis.stats.differences import groups_and_rest
+from cs_analysis.stats.durations import GRID_PER_DAY
 from cs_analysis.stats.estimates import check_conf_level, estimates
 from cs_analysis.stats.risk import By, Floats, RiskTable, read_rows, risk_table
 from cs_analysis.stats.survival import product_limit
-
-_DAYS = {"min": 1 / 1440, "h": 1 / 24, "d": 1.0, "w": 7.0}
+from cs_analysis.windows import fixed_days
 
 
 def restricted_mean_time(durations: pd.DataFrame, *, horizon: str | timedelta, by: By = None, conf_level: float = 0.95) -> pd.DataFrame:
@@ -141,15 +139,6 @@ def _areas(risk: RiskTable, survival: Floats, *, horizon: float) -> tuple[Floats
     return (first + after) * known, total(remaining**2 * risk.ends / (risk.at_risk * staying)) * known
 
 
-def _horizon_days(horizon: object) -> float:
-    """Return a horizon in days."""
-    if isinstance(horizon, timedelta):
-        days = horizon / timedelta(days=1)
-    else:
-        match = re.fullmatch("([0-9]+(?:[.][0-9]+)?) *(min|h|d|w)", horizon.strip()) if isinstance(horizon, str) else None
-        if match is None:
-            raise ParameterError(f"horizon must be a length of time with its unit, such as '365d', '12w' or a Timedelta, not {horizon!r}.")
-        days = float(match[1]) * _DAYS[match[2]]
-    if not 0 < days < np.inf:
-        raise ParameterError(f"horizon must be longer than nothing, not {horizon!r}.")
-    return float(days)
+def _horizon_days(horizon: str | timedelta) -> float:
+    """Return a horizon in days, on the grid that durations are on: two hours of follow-up reach a horizon of two hours."""
+    return round(fixed_days(horizon, name="horizon") * GRID_PER_DAY) / GRID_PER_DAY

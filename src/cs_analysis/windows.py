@@ -69,6 +69,20 @@ def parse_window(window: str | timedelta | Window, *, name: str = "window") -> W
     return parsed
 
 
+def fixed_days(window: str | timedelta | Window, *, name: str = "window") -> float:
+    """Return a window of fixed length in days of 24 hours.
+
+    Raises
+    ------
+    ParameterError
+        As for `parse_window`; the window is in calendar months, which have no fixed length.
+    """
+    days = parse_window(window, name=name).days
+    if days is None:
+        raise ParameterError(f"{name} must have a fixed length, which {window!r} has not: months differ. Write it in days, such as '365d'.")
+    return days
+
+
 def _parse_text(text: str, name: str) -> Window:
     match = _WRITTEN.fullmatch(text.strip())
     if match is None:

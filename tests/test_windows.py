@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cs_analysis.data.windows import Window, parse_window
 from cs_analysis.errors import ParameterError
+from cs_analysis.windows import Window, fixed_days, parse_window
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,14 @@ def test_days_are_24_hours_and_months_have_none():
 def test_a_window_stays_what_it_is():
     window = parse_window("14d")
     assert parse_window(window) is window
+
+
+def test_fixed_days():
+    assert fixed_days("36h") == 1.5
+    assert fixed_days(pd.Timedelta(33.577, "D")) == pytest.approx(33.577, abs=1e-10)
+
+
+@pytest.mark.parametrize("window", ["1mo", "2y"])
+def test_months_are_no_fixed_number_of_days(window):
+    with pytest.raises(ParameterError, match=f"horizon must have a fixed length, which {window!r} has not"):
+        fixed_days(window, name="horizon")
