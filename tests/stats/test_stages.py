@@ -11,8 +11,8 @@ import pytest
 from cs_analysis.errors import MissingColumnsError, ParameterError
 from cs_analysis.stats.clusters import clustered_share
 from cs_analysis.stats.intervals import wilson
-from cs_analysis.stats.risk import read_rows, steps
-from cs_analysis.stats.stages import _reached, share_within, stage_shares
+from cs_analysis.stats.risk import read_rows, risk_table, steps
+from cs_analysis.stats.stages import reached_by, share_within, stage_shares
 from cs_analysis.stats.survival import survival_at
 
 Reader = Callable[[str], pd.DataFrame]
@@ -32,7 +32,7 @@ def test_share_and_standard_error_equal_r(golden: Reader, case: str) -> None:
     expected = golden("stages/shares.csv").query("case == @case")
     rows = read_rows(table, by)
     for days, part in expected.groupby("horizon_days"):
-        reached = _reached(rows, steps(np.asarray(days)))
+        reached = reached_by(rows, risk_table(rows), horizon=np.full(len(rows.keys), steps(days)))
         unit = np.arange(len(table)) if cluster is None else table[cluster]
         sums = pd.Series(reached.parts / reached.units[rows.group]).groupby([rows.group, unit]).sum()
         np.testing.assert_allclose(reached.share, part["share"], rtol=0, atol=1e-9)

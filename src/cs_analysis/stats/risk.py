@@ -189,9 +189,9 @@ def grouped(table: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, Intege
     return groups.size().index.to_frame(index=False), groups.ngroup().to_numpy("int64")
 
 
-def steps(days: Floats) -> Integers:
+def steps(days: npt.ArrayLike) -> Integers:
     """Return days in whole steps of the grid."""
-    return np.rint(days * GRID_PER_DAY).astype("int64")
+    return np.asarray(np.rint(np.asarray(days) * GRID_PER_DAY).astype("int64"))
 
 
 def _checked(durations: pd.DataFrame) -> tuple[Floats, Floats | None, Flags, Integers | None]:

@@ -14,7 +14,7 @@ from cs_analysis.stats.clusters import Units, linear_share
 from cs_analysis.stats.estimates import check_conf_level, estimates, stack
 from cs_analysis.stats.intervals import Interval
 from cs_analysis.stats.restricted_mean import _horizon_days
-from cs_analysis.stats.risk import By, Flags, Floats, Integers, Rows, by_columns, grouped, read_rows, risk_table, steps
+from cs_analysis.stats.risk import By, Flags, Floats, Integers, RiskTable, Rows, by_columns, grouped, read_rows, risk_table, steps
 from cs_analysis.stats.survival import product_limit
 
 
@@ -63,7 +63,7 @@ def share_within(durations: pd.DataFrame, by: By = None, *, horizon: str | timed
     """
     rows = read_rows(durations, by)
     units = Units(rows.group, None if cluster is None else cluster_codes(durations, cluster), 1 if rows.count is None else rows.count)
-    reached = _reached(rows, steps(np.asarray(_horizon_days(horizon))))
+    reached = reached_by(rows, risk_table(rows), horizon=np.full(len(rows.keys), steps(_horizon_days(horizon))))
     interval = linear_share(reached.share, reached.parts, np.ones(len(rows.leave)), base=reached.base, units=units, conf_level=conf_level)
     return estimates(rows.keys, metric="share_within", unit="share", **interval._asdict(), n=reached.units)
 
@@ -110,23 +110,30 @@ def stage_shares(
     check_conf_level(conf_level)
     keys, group = grouped(units, by_columns(by))
     who = Units(group, None if cluster is None else cluster_codes(units, cluster), 1)
+    horizon = np.full(len(keys), steps(horizon_days))
     reached = [_everybody(group, len(keys))]
     for stage in stages:
-        seen = units[stage].notna().to_numpy()
-        days = units[stage].where(seen, units["follow_up_days"]).to_numpy("float64")
-        reached.append(_reached(Rows(keys, group, None, steps(days), seen, None), steps(np.asarray(horizon_days))))
+        rows = stage_rows(units, keys, group, stage=stage)
+        reached.append(reached_by(rows, risk_table(rows), horizon=horizon))
     tables = []
     for number, (own, earlier) in enumerate(zip(reached[1:], after or range(1, len(reached)), strict=True), start=2):
         before = reached[earlier - 1]
         shares = linear_share(own.share, own.parts, np.ones(len(group)), base=own.base, units=who, conf_level=conf_level)
         key = keys.assign(stage=number)
         tables.append(estimates(key, metric="share_within", unit="share", **shares._asdict(), n=own.units))
-        ratio, n = _ratio(own, before, units=who, conf_level=conf_level)
+        ratio, n = ratio_of(own, before, units=who, conf_level=conf_level)
         tables.append(estimates(key, metric="share_of_previous", unit="share", **ratio._asdict(), n=n))
     return stack(tables)
 
 
-class _Reached(NamedTuple):
+def stage_rows(units: pd.DataFrame, keys: pd.DataFrame, group: Integers, *, stage: str) -> Rows:
+    """Return the units as durations until one stage, censored at the end of their follow-up."""
+    seen = units[stage].notna().to_numpy()
+    days = units[stage].where(seen, units["follow_up_days"]).to_numpy("float64")
+    return Rows(keys, group, None, steps(days), seen, None)
+
+
+class Reached(NamedTuple):
     """Share of each group's units that have ended by the horizon, and what its error is made of.
 
     `parts` has an entry a row: how far a unit moves the share, times the units of its group; they sum to 0. `seen` tells which rows have
@@ -140,38 +147,36 @@ class _Reached(NamedTuple):
     units: Integers
 
 
-def _everybody(group: Integers, groups: int) -> _Reached:
+def _everybody(group: Integers, groups: int) -> Reached:
     units = np.bincount(group, minlength=groups)
-    return _Reached(np.ones(groups), np.zeros(len(group)), np.ones(len(group), dtype=bool), units.astype("float64"), units)
+    return Reached(np.ones(groups), np.zeros(len(group)), np.ones(len(group), dtype=bool), units.astype("float64"), units)
 
 
-def _reached(rows: Rows, horizon: Integers) -> _Reached:
-    """Return who has ended by the horizon (in steps), with each unit's part in the error of the share.
+def reached_by(rows: Rows, risk: RiskTable, *, horizon: Integers) -> Reached:
+    """Return who has ended by the horizon (in steps, one a group), with each unit's part in the error of the share.
 
     A unit that adds weight w to the sample moves log S(h) by w (B(t) - B(enter) - 1 / (at risk - ends at t, if it ends there by then)),
     where t is the end of its time at risk, at most h, and B the running sum of ends / (at risk (at risk - ends)).
     """
-    risk = risk_table(rows)
     survival, spread = product_limit(risk)
-    at_end = risk.last_end(np.arange(len(rows.keys)), np.full(len(rows.keys), horizon))
-    staying = np.append(survival, 1.0)[at_end]
-    until = np.minimum(rows.leave, horizon)
-    last = risk.last_end(rows.group, until)
-    seen = rows.observed & (rows.leave <= horizon)
+    groups = np.arange(len(rows.keys))
+    staying = np.append(survival, 1.0)[risk.last_end(groups, horizon)]
+    own = horizon[rows.group]
+    last = risk.last_end(rows.group, np.minimum(rows.leave, own))
+    seen = rows.observed & (rows.leave <= own)
     running = np.append(spread, 0.0)
     left = np.append(np.maximum(risk.at_risk - risk.ends, 1), 1)[last]
     moved = seen / left - running[last]
     if rows.enter is not None:
-        moved += running[risk.last_end(rows.group, np.minimum(rows.enter, horizon))]
-    follow_up = risk.follow_up >= horizon
-    known = np.where(follow_up | (staying == 0), 1.0, np.nan)
+        moved += running[risk.last_end(rows.group, np.minimum(rows.enter, own))]
+    known = np.where((risk.follow_up >= horizon) | (staying == 0), 1.0, np.nan)
     ended = np.bincount(rows.group, seen * (1 if rows.count is None else rows.count), len(rows.keys))
-    base = np.where(staying == 0, ended, risk.number_at_risk(risk.code_of(np.arange(len(rows.keys)), horizon)))
+    base = np.where(staying == 0, ended, risk.number_at_risk(risk.code_of(groups, horizon)))
     parts = moved * (risk.units * staying)[rows.group]
-    return _Reached((1 - staying) * known, parts, seen, base, risk.units)
+    return Reached((1 - staying) * known, parts, seen, base, risk.units)
 
 
-def _ratio(own: _Reached, before: _Reached, *, units: Units, conf_level: float) -> tuple[Interval, Integers]:
+def ratio_of(own: Reached, before: Reached, *, units: Units, conf_level: float) -> tuple[Interval, Integers]:
     """Return the share of one stage over that of an earlier one, and the units seen at the earlier one."""
     n = np.bincount(units.groups, before.seen, len(own.share)).astype("int64")
     share = own.share / np.where(before.share > 0, before.share, np.nan)
