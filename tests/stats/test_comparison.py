@@ -10,6 +10,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from cs_analysis.errors import NotEnoughDataError, ParameterError
+from cs_analysis.stats import comparison
 from cs_analysis.stats.comparison import logrank_test
 
 Reader = Callable[[str], pd.DataFrame]
@@ -63,6 +64,48 @@ def test_rejects_equal_groups_as_often_as_promised() -> None:
         table = pd.DataFrame({"enter_days": enter, "duration_days": enter + rng.integers(1, 40, 80), "observed": rng.random(80) < 0.7})
         p_values.append(logrank_test(table.assign(plan=rng.choice(["a", "b", "c"], 80)), "plan")["p_value"].iloc[0])
     assert np.mean(np.array(p_values) < 0.05) == pytest.approx(0.05, abs=0.025)  # three simulation errors
+
+
+def definition(table: pd.DataFrame) -> tuple[float, int]:
+    """Return the stratified statistic and its degrees of freedom, unit by unit and time by time."""
+    names = sorted(set(table["plan"]))
+    apart, spread = np.zeros(len(names)), np.zeros((len(names), len(names)))
+    for _, layer in table.groupby("region"):
+        for time in sorted(set(layer["duration_days"][layer["observed"]])):
+            risk = layer[((layer["enter_days"] < time) | (layer["enter_days"] == 0)) & (layer["duration_days"] >= time)]
+            now = risk[risk["observed"] & (risk["duration_days"] == time)]
+            n, d = risk["count"].sum(), now["count"].sum()
+            share = np.array([risk["count"][risk["plan"] == name].sum() / n for name in names])
+            apart += [now["count"][now["plan"] == name].sum() for name in names] - d * share
+            spread += d * (n - d) / max(n - 1, 1) * (np.diag(share) - np.outer(share, share))
+    return float(apart @ np.linalg.pinv(spread, rcond=1e-9, hermitian=True) @ apart), int(np.linalg.matrix_rank(spread, tol=1e-9, hermitian=True))
+
+
+@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("cells", [4_000_000, 9])
+def test_equals_the_definition(seed: int, cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "_CELLS_PER_BLOCK", cells)
+    rng = np.random.default_rng(seed)
+    size = int(rng.integers(8, 40))
+    enter = rng.integers(0, 6, size) * rng.integers(0, 2, size)
+    table = pd.DataFrame({"enter_days": enter, "duration_days": enter + rng.integers(1, 7, size), "observed": rng.random(size) < 0.7})
+    table = table.assign(count=rng.integers(1, 4, size), plan=rng.choice(list("abcd"), size), region=rng.choice(["n", "s", "w"], size))
+    statistic, freedom = definition(table)
+    found = logrank_test(table, "plan", "region").iloc[0]
+    assert (found["statistic"], found["df"]) == (pytest.approx(statistic, rel=1e-9), freedom)
+    repeated = table.loc[table.index.repeat(table["count"])].drop(columns="count")
+    assert logrank_test(repeated, "plan", "region")["statistic"].iloc[0] == pytest.approx(statistic, rel=1e-9)
+
+
+def test_a_group_of_one_among_a_million_keeps_its_degree_of_freedom() -> None:
+    # c is one of 1,000,001 when 4 of a end on day 1, and is gone on day 2: its expected number is 4e-6
+    table = pd.DataFrame({"plan": list("aabbc"), "duration_days": [1, 2, 2, 3, 1], "observed": [True, True, True, False, False]})
+    many = table.assign(count=[4, 499_996, 400_000, 100_000, 1])
+    found = logrank_test(many, "plan").iloc[0]
+    assert found["df"] == 2
+    two = logrank_test(many[many["plan"] != "c"], "plan").iloc[0]
+    assert found["statistic"] == pytest.approx(two["statistic"], rel=1e-3)
+    assert found["statistic"] > 10
 
 
 def test_groups_that_never_meet() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
+from cs_analysis.data.calendar import Calendar
 from cs_analysis.errors import MissingColumnsError, ParameterError
 from cs_analysis.stats.durations import durations, last_instant
 from cs_analysis.stats.survival import survival_curve
@@ -28,6 +29,10 @@ def starts(**instants: str | None) -> pd.DataFrame:
 def ends(*rows: tuple[str, str | None, str]) -> pd.DataFrame:
     names, instants, kinds = zip(*rows, strict=True)
     return pd.DataFrame({"account_id": names, "end_at": at(*instants), "ended_by": kinds})
+
+
+def weekdays(start: pd.Series, end: pd.Series) -> np.ndarray:
+    return np.busday_count(start.dt.tz_convert(None).to_numpy("datetime64[D]"), end.dt.tz_convert(None).to_numpy("datetime64[D]"))
 
 
 class TestObservedAndCensored:
@@ -108,6 +113,12 @@ class TestLeftTruncation:
         begun = starts(a="2025-01-01").assign(enter_at=at("2025-01-05"))
         assert durations(begun, ends(("a", "2025-01-05", "x")), as_of="2025-01-31").empty
 
+    def test_who_had_ended_before_entry_is_left_out_also_where_the_clock_stood_still(self) -> None:
+        # start on Saturday 4 January, entry on Sunday 5 January at noon: the weekdays between any two of these instants are 0
+        begun = starts(gone="2025-01-04", seen="2025-01-04", later="2025-01-04").assign(enter_at=at("2025-01-05T12", "2025-01-05T12", "2025-01-06T12"))
+        found = durations(begun, ends(("gone", "2025-01-05", "x"), ("seen", "2025-01-05T18", "x")), as_of="2025-01-05", clock=weekdays)
+        assert found[["account_id", "enter_days", "duration_days", "observed"]].to_numpy().tolist() == [["seen", 0, 0, True]]
+
 
 class TestForms:
     def test_two_series_by_index(self) -> None:
@@ -172,12 +183,16 @@ class TestGridAndClock:
         assert set(durations(begun, ended, as_of="2025-01-31")["duration_days"]) == {0.1}
 
     def test_a_clock_decides_what_counts(self) -> None:
-        def weekdays(start: pd.Series, end: pd.Series) -> np.ndarray:
-            return np.busday_count(start.dt.tz_convert(None).to_numpy("datetime64[D]"), end.dt.tz_convert(None).to_numpy("datetime64[D]"))
-
         # Friday 3 January to Monday 6 January is one weekday; to Friday 31 January 20
         found = durations(starts(a="2025-01-03", b="2025-01-03"), ends(("a", "2025-01-06", "x")), as_of="2025-01-31", clock=weekdays)
         assert found["duration_days"].tolist() == [1, 20]
+
+    def test_the_clock_of_business_hours(self) -> None:
+        # open 9 to 17 on weekdays. Friday 3 January 16:00 to Monday 10:00: 1 + 1 of 8 hours; censored on Monday at the end: 1 + 8
+        office = Calendar(business_hours=("09:00", "17:00"))
+        begun = starts(answered="2025-01-03T16:00", open="2025-01-03T16:00")
+        found = durations(begun, ends(("answered", "2025-01-06T10:00", "answered")), as_of="2025-01-06", clock=office.business_time)
+        assert found["duration_days"].tolist() == [0.25, 1.125]
 
     @pytest.mark.parametrize("answer", [[-1.0], [np.nan], [1.0, 2.0], 3.0])
     def test_a_clock_must_return_days(self, answer: object) -> None:

@@ -12,6 +12,7 @@ from pandas.testing import assert_frame_equal
 from cs_analysis.errors import ParameterError
 from cs_analysis.stats.durations import durations
 from cs_analysis.stats.restricted_mean import restricted_mean_time
+from cs_analysis.stats.survival import survival_at
 
 Reader = Callable[[str], pd.DataFrame]
 Z = 1.959963984540054
@@ -94,6 +95,31 @@ def test_rows_order_and_groups() -> None:
     for plan, part in table.groupby("plan"):
         alone = restricted_mean_time(part, horizon="336h")
         assert_frame_equal(alone, together[together["plan"] == plan].drop(columns="plan").reset_index(drop=True))
+
+
+@pytest.mark.filterwarnings("ignore:all units at risk")
+@pytest.mark.parametrize("seed", range(20))
+def test_is_the_area_under_the_curve_and_counts_are_repeated_rows(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    enter = rng.integers(0, 8, 30) * rng.integers(0, 2, 30)
+    table = pd.DataFrame({"enter_days": enter / 2, "duration_days": (enter + rng.integers(1, 30, 30)) / 2, "observed": rng.random(30) < 0.6})
+    table["count"] = rng.integers(1, 4, 30)
+    found = restricted_mean_time(table, horizon="10d")
+    # the curve steps at multiples of half a day only: its height at the middle of each holds for the whole of it
+    heights = survival_at(table, at_days=np.arange(0.25, 10, 0.5))["estimate"]
+    assert found["estimate"].iloc[0] == pytest.approx(heights.sum() / 2, rel=1e-12)
+    repeated = table.loc[table.index.repeat(table["count"])].drop(columns="count")
+    assert_frame_equal(restricted_mean_time(repeated, horizon="10d"), found)
+
+
+def test_variance_agrees_with_leaving_out_one_unit_at_a_time() -> None:
+    rng = np.random.default_rng(6)
+    enter = np.where(rng.random(400) < 0.3, rng.exponential(5, 400), 0.0)
+    table = pd.DataFrame({"enter_days": enter, "duration_days": enter + rng.exponential(20, 400), "observed": rng.random(400) < 0.7})
+    means = [restricted_mean_time(table.drop(index=unit), horizon="15d")["estimate"].iloc[0] for unit in table.index]
+    jackknife = (len(means) - 1) * np.var(means)
+    found = restricted_mean_time(table, horizon="15d").iloc[0]
+    assert (found["conf_high"] - found["estimate"]) / Z == pytest.approx(jackknife**0.5, rel=0.05)
 
 
 @pytest.mark.parametrize("horizon", [365, "365", "12mo", "0d", None, pd.Timedelta(0), "-3d"])

@@ -130,6 +130,11 @@ class TestAtTimes:
         curve = survival_curve(four)
         assert found["conf_low"].iloc[1:].tolist() == curve["conf_low"].tolist()
 
+    @pytest.mark.parametrize("hours", range(1, 49))
+    def test_the_last_moment_of_follow_up_is_no_multiple_of_a_float(self, hours: int) -> None:
+        table = pd.DataFrame({"duration_days": [round(hours / 24, 9)], "observed": [False]})
+        assert survival_at(table, at_days=hours / 24)["estimate"].tolist() == [1]
+
     def test_far_beyond_follow_up(self, four: pd.DataFrame) -> None:
         assert survival_at(four, at_days=8_000_000)["estimate"].isna().all()
 

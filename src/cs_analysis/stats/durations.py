@@ -173,15 +173,16 @@ def _named(rows: pd.DataFrame, keys: list[str]) -> str:
 def _timed(paired: pd.DataFrame, last: pd.Timestamp, clock: Clock) -> pd.DataFrame:
     """Return the durations table of units with their first ends."""
     observed = paired["end_at"] <= last
-    duration = _counted(clock, paired["start_at"], paired["end_at"].where(observed, last))
-    enter: Any = 0.0
+    stop = paired["end_at"].where(observed, last)
+    duration = _counted(clock, paired["start_at"], stop)
+    enter, seen = np.zeros(len(paired)), np.ones(len(paired), dtype=bool)
     if "enter_at" in paired.columns:
         late = paired["enter_at"] > paired["start_at"]
         enter = _counted(clock, paired["start_at"], paired["enter_at"].where(late, paired["start_at"]))
+        seen = (~late | (paired["enter_at"] < stop)).to_numpy() & ((enter == 0) | (duration > enter))
     kinds = np.where(observed, paired["ended_by"].astype("object"), None)
     timed = paired.drop(columns=["enter_at", "end_at"], errors="ignore").assign(enter_days=enter, duration_days=duration, observed=observed)
     order = [*(name for name in timed.columns if name != "ended_by"), "ended_by"]
-    seen = (timed["enter_days"] == 0) | (timed["duration_days"] > timed["enter_days"])
     return timed.assign(ended_by=kinds)[order][seen].reset_index(drop=True)
 
 

@@ -112,10 +112,11 @@ def survival_at(durations: pd.DataFrame, by: By = None, *, at_days: npt.ArrayLik
         raise ParameterError(f"at_days must hold numbers of days from 0 to {LONGEST_DAYS}, not {at_days!r}.")
     risk = risk_table(read_rows(durations, by))
     group, time = (part.ravel() for part in np.meshgrid(np.arange(len(risk.keys)), days, indexing="ij"))
-    last, n = risk.last_end(group, steps(time)), risk.number_at_risk(risk.code_of(group, steps(time)))
+    step = steps(time)
+    last, n = risk.last_end(group, step), risk.number_at_risk(risk.code_of(group, step))
     curve, spread = product_limit(risk)
     survival, variance = np.append(curve, 1.0)[last], np.append(spread, 0.0)[last]
-    survival = np.where(time <= risk.follow_up_days[group], survival, np.nan)
+    survival = np.where(step <= risk.follow_up[group], survival, np.nan)
     low, high = log_log_limits(survival, variance, conf_level=conf_level)
     keys = risk.keys.take(group).assign(time_days=time)
     return estimates(keys, metric="survival", unit="share", estimate=survival, conf_low=low, conf_high=high, n=n)
