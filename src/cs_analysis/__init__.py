@@ -26,6 +26,7 @@ _PUBLIC = {
     "stats.comparison": ("logrank_test",),
     "stats.differences": ("compare", "compare_with_rest"),
     "stats.resampling": ("bootstrap",),
+    "stats.bass": ("fit_bass", "BassFit"),
     "metrics.adoption": ("adoption_rate",),
     "metrics.engagement": ("active_users",),
     "metrics.churn": ("logo_churn_rate", "customer_survival"),
