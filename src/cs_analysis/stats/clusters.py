@@ -168,8 +168,8 @@ class Units(NamedTuple):
     count: Any
 
 
-def linear_share(share: Floats, residuals: Floats, sizes: Floats, *, base: Floats, units: Units, conf_level: float) -> Interval:
-    """Wilson limits of shares whose error is, to first order, a mean over units.
+def linear_number(share: Floats, residuals: Floats, sizes: Floats, *, base: Floats, units: Units, conf_level: float) -> Floats:
+    """Effective number of units behind shares whose error is, to first order, a mean over units: what `wilson_limits` asks for.
 
     Parameters
     ----------
@@ -186,8 +186,8 @@ def linear_share(share: Floats, residuals: Floats, sizes: Floats, *, base: Float
 
     Returns
     -------
-    Interval
-        Arrays with one entry a group. With residuals success - share and sizes 1 it is `wilson` without clusters, `clustered_share` with.
+    array
+        One number a group. With residuals success - share and sizes 1 it is the number of units, and with clusters that of `clustered_share`.
     """
 
     def total(values: Floats) -> Floats:
@@ -203,7 +203,7 @@ def linear_share(share: Floats, residuals: Floats, sizes: Floats, *, base: Float
         sums, size = (np.asarray(np.bincount(pair, values * units.count, len(groups)), dtype="float64") for values in (residuals, sizes))
         sample = _spread(sums, size, squares=squares, silent=1e-12, codes=groups)
         n = n / known * _effective_number(sample, conf_level)
-    return wilson_limits(share, n=n, conf_level=conf_level)
+    return np.asarray(n)
 
 
 def _pairs(units: Units) -> tuple[Codes, Codes]:

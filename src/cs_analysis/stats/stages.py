@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from cs_analysis.errors import MissingColumnsError, ParameterError
-from cs_analysis.stats.clusters import Units, linear_share
+from cs_analysis.stats.clusters import Units, linear_number
 from cs_analysis.stats.estimates import check_conf_level, estimates, stack
-from cs_analysis.stats.intervals import Interval
+from cs_analysis.stats.intervals import wilson_limits
 from cs_analysis.stats.restricted_mean import _horizon_days
 from cs_analysis.stats.risk import By, Flags, Floats, Integers, RiskTable, Rows, by_columns, grouped, read_rows, risk_table, steps
 from cs_analysis.stats.survival import product_limit
@@ -64,7 +64,7 @@ def share_within(durations: pd.DataFrame, by: By = None, *, horizon: str | timed
     rows = read_rows(durations, by)
     units = Units(rows.group, None if cluster is None else cluster_codes(durations, cluster), 1 if rows.count is None else rows.count)
     reached = reached_by(rows, risk_table(rows), horizon=np.full(len(rows.keys), steps(_horizon_days(horizon))))
-    interval = linear_share(reached.share, reached.parts, np.ones(len(rows.leave)), base=reached.base, units=units, conf_level=conf_level)
+    interval = wilson_limits(reached.share, n=reached.number(units, conf_level), conf_level=conf_level)
     return estimates(rows.keys, metric="share_within", unit="share", **interval._asdict(), n=reached.units)
 
 
@@ -118,11 +118,12 @@ def stage_shares(
     tables = []
     for number, (own, earlier) in enumerate(zip(reached[1:], after or range(1, len(reached)), strict=True), start=2):
         before = reached[earlier - 1]
-        shares = linear_share(own.share, own.parts, np.ones(len(group)), base=own.base, units=who, conf_level=conf_level)
         key = keys.assign(stage=number)
+        shares = wilson_limits(own.share, n=own.number(who, conf_level), conf_level=conf_level)
         tables.append(estimates(key, metric="share_within", unit="share", **shares._asdict(), n=own.units))
-        ratio, n = ratio_of(own, before, units=who, conf_level=conf_level)
-        tables.append(estimates(key, metric="share_of_previous", unit="share", **ratio._asdict(), n=n))
+        ratio, n, seen = ratio_of(own, before, units=who, conf_level=conf_level)
+        limits = wilson_limits(ratio, n=n, conf_level=conf_level)
+        tables.append(estimates(key, metric="share_of_previous", unit="share", **limits._asdict(), n=seen))
     return stack(tables)
 
 
@@ -145,6 +146,10 @@ class Reached(NamedTuple):
     seen: Flags
     base: Floats
     units: Integers
+
+    def number(self, units: Units, conf_level: float) -> Floats:
+        """Return the effective number of units the share of each group rests on."""
+        return linear_number(self.share, self.parts, np.ones(len(self.parts)), base=self.base, units=units, conf_level=conf_level)
 
 
 def _everybody(group: Integers, groups: int) -> Reached:
@@ -176,13 +181,14 @@ def reached_by(rows: Rows, risk: RiskTable, *, horizon: Integers) -> Reached:
     return Reached((1 - staying) * known, parts, seen, base, risk.units)
 
 
-def ratio_of(own: Reached, before: Reached, *, units: Units, conf_level: float) -> tuple[Interval, Integers]:
-    """Return the share of one stage over that of an earlier one, and the units seen at the earlier one."""
-    n = np.bincount(units.groups, before.seen, len(own.share)).astype("int64")
+def ratio_of(own: Reached, before: Reached, *, units: Units, conf_level: float) -> tuple[Floats, Floats, Integers]:
+    """Return the share of one stage over that of an earlier one, its effective number of units, and the units seen at the earlier one."""
+    seen = np.bincount(units.groups, before.seen, len(own.share)).astype("int64")
     share = own.share / np.where(before.share > 0, before.share, np.nan)
-    scale = n / (own.units * np.where(before.share > 0, before.share, np.nan))
+    scale = seen / (own.units * np.where(before.share > 0, before.share, np.nan))
     parts = (own.parts + own.share[units.groups] - share[units.groups] * (before.parts + before.share[units.groups])) * scale[units.groups]
-    return linear_share(share, parts, before.seen.astype("float64"), base=n.astype("float64"), units=units, conf_level=conf_level), n
+    n = linear_number(share, parts, before.seen.astype("float64"), base=seen.astype("float64"), units=units, conf_level=conf_level)
+    return share, n, seen
 
 
 def cluster_codes(table: pd.DataFrame, cluster: str) -> Integers:
