@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,15 +14,20 @@ from cs_analysis.data.engine import Engine, compiled
 from cs_analysis.stats.estimates import COLUMNS, check_unit
 
 AS_OF = "2026-03-31"
-METRICS: dict[str, Callable[..., pd.DataFrame]] = {
-    "logo_churn_rate": cs.logo_churn_rate,
-    "customer_survival": cs.customer_survival,
-    "mrr": cs.mrr,
-    "nps": cs.nps,
-    "active_users": cs.active_users,
-    "adoption_rate": cs.adoption_rate,
-}
+ARGUMENTS: dict[str, dict[str, Any]] = {}  # of metrics that do not run with the dataset alone
+OTHERS: set[str] = set()  # public names of metric modules that do not return estimates
+METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
 FACTS = {"mrr", "active_users", "joined_and_left"}
+
+
+def run(name: str, ds: cs.Dataset, **options: Any) -> pd.DataFrame:
+    """Return a metric of a dataset."""
+    return getattr(cs, name)(ds, **ARGUMENTS.get(name, {}), **options)
+
+
+def accepting(parameter: str) -> list[str]:
+    """Return the metrics that take a parameter."""
+    return [name for name in METRICS if parameter in inspect.signature(getattr(cs, name)).parameters]
 
 
 def company(seed: int = 3, size: int = 60) -> dict[str, pd.DataFrame]:
@@ -72,11 +78,12 @@ def ds(tables: dict[str, pd.DataFrame]) -> cs.Dataset:
 
 
 each_metric = pytest.mark.parametrize("name", METRICS)
+each_grouped = pytest.mark.parametrize("name", accepting("by"))
 
 
 @each_metric
 def test_the_table_has_the_one_shape(name: str, ds: cs.Dataset) -> None:
-    table = METRICS[name](ds)
+    table = run(name, ds)
     assert len(table)
     assert tuple(table.columns[-len(COLUMNS) :]) == COLUMNS
     assert name.removeprefix("customer_") in set(table["metric"])
@@ -85,9 +92,9 @@ def test_the_table_has_the_one_shape(name: str, ds: cs.Dataset) -> None:
     assert table.drop(columns=["estimate", "conf_low", "conf_high"]).notna().all().all()
 
 
-@each_metric
+@each_grouped
 def test_the_interval_contains_the_estimate_and_a_fact_has_none(name: str, ds: cs.Dataset) -> None:
-    table = METRICS[name](ds, by="segment").dropna(subset=["estimate"])
+    table = run(name, ds, by="segment").dropna(subset=["estimate"])
     facts = table["metric"].isin(FACTS)
     assert table.loc[facts, ["conf_low", "conf_high"]].isna().all().all()
     rates = table[~facts].dropna(subset=["conf_low", "conf_high"])
@@ -95,18 +102,52 @@ def test_the_interval_contains_the_estimate_and_a_fact_has_none(name: str, ds: c
     assert len(rates) == (~facts).sum() or name == "customer_survival"  # no limits where the curve is at 0
 
 
+def test_there_is_a_metric_for_every_exception() -> None:
+    public = {name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names}
+    assert set(ARGUMENTS) <= set(METRICS) <= public
+    assert public >= OTHERS
+
+
 @each_metric
 def test_the_order_of_rows_does_not_matter(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
     shuffled = {key: frame.sample(frac=1, random_state=4) for key, frame in tables.items()}
-    pd.testing.assert_frame_equal(METRICS[name](cs.read_dataset(shuffled, as_of=AS_OF)), METRICS[name](ds))
+    pd.testing.assert_frame_equal(run(name, cs.read_dataset(shuffled, as_of=AS_OF)), run(name, ds))
 
 
 @each_metric
+@pytest.mark.parametrize("index", ["repeated", "named", "levels", "of_text"])
+def test_the_index_does_not_matter(name: str, index: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
+    def reindexed(frame: pd.DataFrame) -> pd.DataFrame:
+        numbers = np.arange(len(frame))
+        odd = {
+            "repeated": pd.Index(numbers % 3),
+            "named": pd.Index(numbers[::-1], name="account_id"),
+            "levels": pd.MultiIndex.from_arrays([numbers % 2, numbers]),
+            "of_text": pd.Index([f"row {number}" for number in numbers]),
+        }
+        return frame.set_axis(odd[index], axis=0)
+
+    mixed = {key: reindexed(frame) for key, frame in tables.items()}
+    pd.testing.assert_frame_equal(run(name, cs.read_dataset(mixed, as_of=AS_OF)), run(name, ds))
+
+
+@each_metric
+def test_inputs_stay_as_they_are(name: str, tables: dict[str, pd.DataFrame]) -> None:
+    given = {key: frame.copy(deep=True) for key, frame in tables.items()}
+    read = cs.read_dataset(given, as_of=AS_OF)
+    before = {key: read.tables[key].to_pandas() for key in given}
+    run(name, read)
+    for key, frame in tables.items():
+        pd.testing.assert_frame_equal(given[key], frame)
+        pd.testing.assert_frame_equal(read.tables[key].to_pandas(), before[key])
+
+
+@each_grouped
 def test_groups_equal_the_call_on_the_group_alone(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
-    together = METRICS[name](ds, by="segment")
+    together = run(name, ds, by="segment")
     for segment, members in tables["accounts"].groupby("segment"):
         alone = {key: frame[frame["account_id"].isin(members["account_id"])] for key, frame in tables.items()}
-        expected = METRICS[name](cs.read_dataset(alone, as_of=AS_OF))
+        expected = run(name, cs.read_dataset(alone, as_of=AS_OF))
         found = together[together["segment"] == segment].drop(columns="segment")
         keys = [column for column in expected.columns if column not in COLUMNS or column == "metric"]
         pd.testing.assert_frame_equal(
@@ -124,30 +165,30 @@ def test_nothing_later_than_as_of_changes_a_result(name: str, tables: dict[str, 
         later = moved[key][column] >= end
         moved[key].loc[later, column] += pd.Timedelta(40, "D")
     moved["responses"].loc[moved["responses"]["answered_at"] >= end, "score"] = 0
-    expected = METRICS[name](ds)
-    pd.testing.assert_frame_equal(METRICS[name](cs.read_dataset(without, as_of=AS_OF)), expected)
-    pd.testing.assert_frame_equal(METRICS[name](cs.read_dataset(moved, as_of=AS_OF)), expected)
+    expected = run(name, ds)
+    pd.testing.assert_frame_equal(run(name, cs.read_dataset(without, as_of=AS_OF)), expected)
+    pd.testing.assert_frame_equal(run(name, cs.read_dataset(moved, as_of=AS_OF)), expected)
 
 
 @each_metric
 def test_looking_back_equals_reading_as_of_then(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
     then = cs.read_dataset(tables, as_of="2026-02-10")
-    pd.testing.assert_frame_equal(METRICS[name](ds.at("2026-02-10")), METRICS[name](then))
+    pd.testing.assert_frame_equal(run(name, ds.at("2026-02-10")), run(name, then))
 
 
 @each_metric
 def test_a_second_call_gives_the_same_to_the_last_digit(name: str, ds: cs.Dataset) -> None:
-    pd.testing.assert_frame_equal(METRICS[name](ds), METRICS[name](ds), check_exact=True)
+    pd.testing.assert_frame_equal(run(name, ds), run(name, ds), check_exact=True)
 
 
-@pytest.mark.parametrize("name", ["logo_churn_rate", "customer_survival", "nps", "adoption_rate"])
+@pytest.mark.parametrize("name", accepting("conf_level"))
 @pytest.mark.parametrize("conf_level", [0, 1, 95])
 def test_a_confidence_level_lies_between_0_and_1(name: str, conf_level: float, ds: cs.Dataset) -> None:
     with pytest.raises(cs.errors.ParameterError, match="conf_level"):
-        METRICS[name](ds, conf_level=conf_level)
+        run(name, ds, conf_level=conf_level)
 
 
-@each_metric
+@each_grouped
 def test_every_expression_compiles_for_a_warehouse_too(name: str, ds: cs.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     queries: list[str] = []
 
@@ -158,6 +199,6 @@ def test_every_expression_compiles_for_a_warehouse_too(name: str, ds: cs.Dataset
     stage = Engine.stage
     monkeypatch.setattr(Engine, "run", both)
     monkeypatch.setattr(Engine, "stage", lambda engine, expression: (queries.append(compiled(expression, "databricks")), stage(engine, expression))[1])
-    METRICS[name](ds, by="segment")
+    run(name, ds, by="segment")
     assert queries
     assert all(query.lstrip().upper().startswith(("SELECT", "WITH")) for query in queries)
