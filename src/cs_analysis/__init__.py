@@ -20,6 +20,7 @@ _PUBLIC = {
     "stats.durations": ("durations",),
     "stats.survival": ("survival_curve", "survival_at"),
     "stats.stages": ("share_within",),
+    "stats.bands": ("survival_band",),
     "stats.medians": ("median_time",),
     "stats.restricted_mean": ("restricted_mean_time", "restricted_mean_difference"),
     "stats.competing": ("cumulative_incidence",),

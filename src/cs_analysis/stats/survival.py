@@ -140,7 +140,7 @@ def log_log_limits(survival: Floats, variance: Floats, *, conf_level: float) -> 
 def log_log_around(survival: Floats, half_width: Floats) -> tuple[Floats, Floats]:
     """Return limits symmetric for log(-log S) from a half width for log S, missing where either is or S is 0 or 1."""
     logged = np.log(np.where((survival > 0) & (survival < 1), survival, np.nan))
-    factor = np.exp(half_width / logged)
+    factor = np.exp(np.maximum(half_width / logged, -700.0))  # wider is 0 to 1 in floating point anyway
     return np.exp(logged / factor), np.exp(logged * factor)
 
 
