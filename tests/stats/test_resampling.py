@@ -13,7 +13,7 @@ from scipy import stats
 
 from cs_analysis.errors import NotEnoughDataError, ParameterError
 from cs_analysis.stats import resampling
-from cs_analysis.stats.resampling import bootstrap
+from cs_analysis.stats.resampling import bootstrap, largest_share
 
 
 def kept(sums: pd.DataFrame) -> pd.Series:
@@ -50,6 +50,36 @@ class TestResult:
 
     def test_names_by_default(self, accounts: pd.DataFrame) -> None:
         assert bootstrap(accounts, kept, rng=1, replicates=100)[["metric", "unit"]].to_numpy().tolist() == [["bootstrap", "ratio"]]
+
+    def test_several_numbers_of_the_same_replicates(self, accounts: pd.DataFrame) -> None:
+        def both(sums: pd.DataFrame) -> pd.DataFrame:
+            return pd.DataFrame({"kept": kept(sums), "lost": 1 - kept(sums)})
+
+        found = bootstrap(accounts, both, rng=1, method="percentile", unit="share")
+        assert found["metric"].tolist() == ["kept", "lost"]
+        assert_frame_equal(found.iloc[:1], bootstrap(accounts, kept, rng=1, method="percentile", metric="kept", unit="share"))
+        # what is lost is one minus what is kept, in every replicate: the limits change places
+        assert found["conf_low"].iloc[1] == pytest.approx(1 - found["conf_high"].iloc[0], rel=1e-12)
+        assert bootstrap(accounts, both, rng=1)["conf_high"].iloc[1] == pytest.approx(1 - bootstrap(accounts, kept, rng=1)["conf_low"].iloc[0], rel=1e-6)
+
+
+class TestLargestShare:
+    def test_by_hand(self) -> None:
+        # 60 of 10 + 60 + 30; of refunds 5 of 2 + 5 + 3 whatever their sign; nothing of nothing
+        table = pd.DataFrame({"mrr": [10, 60, 30], "refunds": [2.0, -5.0, 3.0], "none": 0})
+        found = largest_share(table)
+        np.testing.assert_allclose(found["estimate"], [0.6, 0.5, np.nan])
+        assert found["sum"].tolist() == ["mrr", "refunds", "none"]
+        assert found["n"].tolist() == [3, 3, 3]
+        assert found[["conf_low", "conf_high"]].isna().all(axis=None)
+
+    def test_equal_accounts_and_a_single_one(self) -> None:
+        assert largest_share(pd.DataFrame({"mrr": [7] * 8}))["estimate"].tolist() == [1 / 8]
+        assert largest_share(pd.DataFrame({"mrr": [7]}))["estimate"].tolist() == [1]
+
+    def test_no_cluster(self, accounts: pd.DataFrame) -> None:
+        with pytest.raises(NotEnoughDataError, match="no cluster"):
+            largest_share(accounts.iloc[:0])
 
 
 class TestOtherImplementations:
@@ -158,8 +188,9 @@ class TestInput:
             bootstrap(accounts.assign(account_id=values), kept, rng=1)
 
     def test_the_statistic_must_return_one_number_a_row(self, accounts: pd.DataFrame) -> None:
-        with pytest.raises(ParameterError, match="statistic must return one number for each of 1 rows"):
-            bootstrap(accounts, lambda sums: sums, rng=1)
+        for wrong in (lambda sums: sums.to_numpy(), lambda sums: 0.5, lambda sums: sums.iloc[:0], lambda sums: sums[["kept", "kept"]]):
+            with pytest.raises(ParameterError, match="statistic must return one number, or a table of named numbers, for each of 1 rows"):
+                bootstrap(accounts, wrong, rng=1)
 
     def test_too_few_replicates(self, accounts: pd.DataFrame) -> None:
         with pytest.raises(ParameterError, match="replicates must be at least 100"):

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import special
 
 from cs_analysis.errors import NotEnoughDataError, ParameterError
-from cs_analysis.stats.estimates import check_conf_level, estimates
+from cs_analysis.stats.estimates import check_conf_level, estimates, stack
 
 Floats = npt.NDArray[np.float64]
 Statistic = Callable[[pd.DataFrame], Any]
@@ -44,7 +44,7 @@ def bootstrap(
         column of ones.
     statistic : callable
         Takes a table of sums, same columns and one row a replicate, and returns one number a row:
-        `lambda sums: sums["kept"] / sums["start"]`.
+        `lambda sums: sums["kept"] / sums["start"]`. For several numbers from the same replicates it returns a table, one column each.
     rng : int or Generator
         Seed or source of randomness.
     replicates : int
@@ -54,12 +54,12 @@ def bootstrap(
     method : {"bca", "percentile"}
         How the limits are made. Where the statistic is undefined without some cluster, `"bca"` corrects for bias only.
     metric, unit : str
-        What to call the result; see `estimates`.
+        What to call the result; see `estimates`. The columns of a table that the statistic returns are metrics themselves.
 
     Returns
     -------
     DataFrame
-        One row of estimates, `n` = clusters. Limits are missing for a single cluster; where all replicates have the same value, and so
+        One row of estimates a number, `n` = clusters. Limits are missing for a single cluster; where all replicates have the same value, and so
         say nothing about uncertainty; and where a limit falls among replicates in which the statistic is infinite or undefined (undefined
         ones count as beyond either end).
 
@@ -91,14 +91,60 @@ def bootstrap(
     if replicates < 100:
         raise ParameterError(f"replicates must be at least 100 for limits to mean anything, not {replicates!r}.")
     rows, times = _distinct_rows(contributions)
-    names = list(contributions.columns)
-    estimate = float(_evaluated(statistic, (times @ rows)[None, :], names)[0])
-    low = high = np.nan
-    if times.sum() > 1:
-        drawn = _evaluated(statistic, _resampled(rows, times, replicates=replicates, rng=source), names)
-        levels = _levels(drawn, estimate, tail, acceleration=_acceleration(statistic, rows, times, names=names) if method == "bca" else None)
-        low, high = _limits(drawn, levels)
-    return estimates({}, metric=metric, unit=unit, estimate=estimate, conf_low=low, conf_high=high, n=int(times.sum()))
+
+    def measured(sums: Floats) -> pd.DataFrame:
+        return _evaluated(statistic, pd.DataFrame(sums, columns=contributions.columns), metric)
+
+    whole, clusters = measured((times @ rows)[None, :]), int(times.sum())
+    drawn = measured(_resampled(rows, times, replicates=replicates, rng=source))
+    left_out = measured(times @ rows - rows) if method == "bca" and clusters > 1 else None
+    parts = []
+    for name, values in drawn.items():
+        estimate = float(whole[name].iloc[0])
+        skew = None if left_out is None else _acceleration(left_out[name].to_numpy(), times)
+        low, high = _limits(values.to_numpy(), _levels(values.to_numpy(), estimate, tail, acceleration=skew))
+        parts.append(estimates({}, metric=str(name), unit=unit, estimate=estimate, conf_low=low, conf_high=high, n=clusters))
+    return stack(parts)
+
+
+def largest_share(contributions: pd.DataFrame) -> pd.DataFrame:
+    """Share of each sum over clusters that the largest single cluster makes up.
+
+    The largest absolute value over the sum of absolute values. Limits from a bootstrap promise too much where it is high: whether the
+    one cluster is drawn, and how often, then decides about every replicate.
+
+    Parameters
+    ----------
+    contributions : DataFrame
+        As for `bootstrap`.
+
+    Returns
+    -------
+    DataFrame
+        Estimates with the key `sum` (the column's name); metric `largest_share`, unit `share`, `n` = clusters. It is a fact about the
+        table and has no limits; missing for a column of zeros.
+
+    Raises
+    ------
+    NotEnoughDataError, ParameterError
+        As for `bootstrap`.
+
+    References
+    ----------
+    Davison and Hinkley (1997), Bootstrap Methods and their Application, section 2.6.
+
+    Examples
+    --------
+    >>> largest_share(pd.DataFrame({"mrr": [10, 10, 80], "one": 1})).round(4)[["sum", "estimate", "n"]]
+       sum  estimate  n
+    0  mrr    0.8000  3
+    1  one    0.3333  3
+    """
+    rows, times = _distinct_rows(contributions)
+    sizes = np.abs(rows)
+    total = times @ sizes
+    share = sizes.max(axis=0) / np.where(total > 0, total, np.nan)
+    return estimates({"sum": list(contributions.columns)}, metric="largest_share", unit="share", estimate=share, n=np.full(len(share), int(times.sum())))
 
 
 def _generator(rng: Any) -> np.random.Generator:
@@ -135,18 +181,21 @@ def _resampled(rows: Floats, times: Floats, *, replicates: int, rng: np.random.G
     return np.concatenate([rng.multinomial(clusters, chances, size=block).astype("float64") @ rows for block in blocks])
 
 
-def _evaluated(statistic: Statistic, sums: Floats, names: list[str]) -> Floats:
-    """Return the statistic of each row of sums."""
+def _evaluated(statistic: Statistic, sums: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the statistic of each row of sums, one column a number; a single number goes by the name of `metric`."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        values = np.asarray(statistic(pd.DataFrame(sums, columns=names)), dtype="float64")
-    if values.shape != (len(sums),):
-        raise ParameterError(f"statistic must return one number for each of {len(sums)} rows of sums; it returned the shape {values.shape}.")
-    return values
+        values = statistic(sums)
+    if np.shape(values) != (len(sums),) and not (isinstance(values, pd.DataFrame) and len(values) == len(sums) and values.columns.is_unique):
+        shape = np.shape(values)
+        raise ParameterError(
+            f"statistic must return one number, or a table of named numbers, for each of {len(sums)} rows of sums; it returned the shape {shape}."
+        )
+    found = values if isinstance(values, pd.DataFrame) else pd.DataFrame({metric: np.asarray(values)})
+    return found.astype("float64")
 
 
-def _acceleration(statistic: Statistic, rows: Floats, times: Floats, *, names: list[str]) -> float:
+def _acceleration(left_out: Floats, times: Floats) -> float:
     """Return a sixth of the skewness of the statistic's jackknife influences, or 0 where one of them is undefined or none varies."""
-    left_out = _evaluated(statistic, times @ rows - rows, names)
     if not np.isfinite(left_out).all():
         return 0.0
     influence = np.average(left_out, weights=times) - left_out
