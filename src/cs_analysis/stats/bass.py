@@ -318,7 +318,8 @@ def _residual_checks(fitted: Fitted, expected: Floats) -> Iterator[Diagnostic]:
     variance = expected if fitted.method == "ml" else np.ones(len(expected))
     missed = (fitted.counts - expected) / np.sqrt(np.maximum(variance, 1e-12))
     squares = float(missed @ missed)
-    alike = float(missed[1:] @ missed[:-1]) / squares if squares > 0 else 0.0
+    exact = squares <= 1e-16 * float(fitted.counts @ fitted.counts)
+    alike = 0.0 if exact else float(missed[1:] @ missed[:-1]) / squares
     text = "neighbouring periods miss the curve alike: limits are too narrow."
     yield Diagnostic("neighbours", alike, *(("autocorrelated", text) if abs(alike) > 2 / np.sqrt(len(missed)) else ()))
     if fitted.method == "ml":

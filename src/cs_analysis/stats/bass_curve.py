@@ -45,12 +45,13 @@ def shares(rate: float, odds: float, starts: Floats) -> Shares:
     """Return the shares with their derivatives."""
     ends = starts + 1
     at_start, at_end, at_launch = special.expit(odds - rate * starts), special.expit(odds - rate * ends), special.expit(odds)
-    slope = np.stack([ends * at_end - starts * (1 - at_start) + 1 / np.expm1(rate), at_launch - at_start - at_end], axis=-1)
     steep_start, steep_end = at_start * (1 - at_start), at_end * (1 - at_end)
-    twice_rate = -(starts**2) * steep_start - ends**2 * steep_end - 0.25 / np.sinh(rate / 2) ** 2
-    mixed = starts * steep_start + ends * steep_end
-    twice_odds = at_launch * (1 - at_launch) - steep_start - steep_end
-    bend = np.stack([np.stack([twice_rate, mixed], axis=-1), np.stack([mixed, twice_odds], axis=-1)], axis=-1)
+    slope, bend = np.empty((len(starts), 2)), np.empty((len(starts), 2, 2))
+    slope[:, 0] = ends * at_end - starts * (1 - at_start) + 1 / np.expm1(rate)
+    slope[:, 1] = at_launch - at_start - at_end
+    bend[:, 0, 0] = -(starts**2) * steep_start - ends**2 * steep_end - 0.25 / np.sinh(rate / 2) ** 2
+    bend[:, 0, 1] = bend[:, 1, 0] = starts * steep_start + ends * steep_end
+    bend[:, 1, 1] = at_launch * (1 - at_launch) - steep_start - steep_end
     return Shares(log_shares(rate, odds, starts), slope, bend)
 
 
@@ -98,7 +99,7 @@ class Problem:
         value, first, second = _loss(self.adopters, np.exp(np.minimum(log, 50.0)), self.criterion)
         gradient = first @ slope
         hessian = (slope * second[:, None]).T @ slope
-        hessian[:2, :2] += np.tensordot(first, bend, 1)
+        hessian[:2, :2] += (first @ bend.reshape(-1, 4)).reshape(2, 2)
         return value, gradient, hessian
 
     def jacobian(self, point: Floats) -> tuple[Floats, Floats]:
@@ -110,7 +111,7 @@ class Problem:
         starts = self.starts if self.reference is None else np.append(self.starts, self.reference)
         found = shares(place.rate, place.odds, starts)
         slope = found.slope @ place.slope
-        bend = place.slope.T @ found.bend @ place.slope + np.tensordot(found.slope, place.bend, 1)
+        bend = place.slope.T @ found.bend @ place.slope + (found.slope @ place.bend.reshape(2, 4)).reshape(-1, 2, 2)
         log = found.log
         if self.reference is not None:
             log, slope, bend = log[:-1] - log[-1], slope[:-1] - slope[-1], bend[:-1] - bend[-1]
@@ -121,8 +122,9 @@ class Problem:
         shape = np.exp(log_shape - log_shape.max(axis=-1, keepdims=True))
         if self.criterion == "nls":
             return np.asarray(self.adopters @ self.adopters - (shape @ self.adopters) ** 2 / (shape**2).sum(axis=-1))
-        part = log_shape - special.logsumexp(log_shape, axis=-1, keepdims=True)
-        return np.asarray(2 * (special.xlogy(self.adopters, self.adopters) - self.adopters * part).sum(axis=-1))
+        total = self.adopters.sum()
+        expected = shape * (total / shape.sum(axis=-1, keepdims=True))
+        return np.asarray(2 * special.xlogy(self.adopters, self.adopters / np.maximum(expected, 1e-300)).sum(axis=-1))
 
     def best_size(self, log_shape: Floats) -> float:
         """Return the logarithm of the best factor of a shape."""
@@ -168,18 +170,17 @@ def minimised(problem: Problem, start: Floats, *, free: Sequence[int] = (0, 1, 2
     Steps follow the curvature without its sign, so that they lead downhill from anywhere, and are damped until they gain.
     """
     moving = list(free)
-    mask = np.isin(np.arange(3), moving)
     best = Solution(start, *problem.evaluate(start))
     damping = 0.0
     for _ in range(_MOST_STEPS):
         slope = best.gradient[moving]
         if np.abs(slope).max() < _LEVEL:
             break
-        step = _downhill(slope, best.hessian[np.ix_(moving, moving)], damping)
+        step = _downhill(slope, best.hessian[moving][:, moving], damping)
         trial = best.point.copy()
         trial[moving] += step
         found = Solution(trial, *problem.evaluate(trial))
-        if _gains(found, best, mask):
+        if _gains(found, best, moving):
             best, damping = found, damping / 10 if damping > 1e-8 else 0.0
         elif np.abs(step).max() < 1e-10 or damping > 1e6:
             break
@@ -188,11 +189,11 @@ def minimised(problem: Problem, start: Floats, *, free: Sequence[int] = (0, 1, 2
     return best
 
 
-def _gains(found: Solution, best: Solution, mask: npt.NDArray[np.bool_]) -> bool:
+def _gains(found: Solution, best: Solution, moving: list[int]) -> bool:
     """Return whether a step lowers the criterion or, within rounding, the gradient."""
     if found.value < best.value - _ROUNDING:
         return True
-    flatter = np.abs(found.gradient[mask]).max() < 0.9 * np.abs(best.gradient[mask]).max()
+    flatter = np.abs(found.gradient[moving]).max() < 0.9 * np.abs(best.gradient[moving]).max()
     return bool(found.value <= best.value + _ROUNDING and flatter)
 
 

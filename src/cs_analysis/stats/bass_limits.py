@@ -67,12 +67,12 @@ def _raised(limits: Limits) -> Limits:
 
 def _profile(problem: Problem, best: Solution, which: int, *, rise: float, ends: tuple[bool, bool], far: float = _FAR) -> Limits:
     """Return where the criterion, at its best over the other two coordinates, has risen by `rise` on either side; infinite at open ends."""
+    here = float(best.point[which])
     if rise < _EXACT:
-        return float(best.point[which]), float(best.point[which])
+        return -np.inf if ends[0] else here, np.inf if ends[1] else here
     start = _softened(problem, best)
     walk = _Walk(problem, which, best.value, rise, far)
-    low = -np.inf if ends[0] else walk.limit(start, -1.0)
-    return low, np.inf if ends[1] else walk.limit(start, 1.0)
+    return -np.inf if ends[0] else walk.limit(start, -1.0), np.inf if ends[1] else walk.limit(start, 1.0)
 
 
 def _softened(problem: Problem, best: Solution) -> Solution:
@@ -149,14 +149,16 @@ def _replicates(optimum: Optimum, rng: np.random.Generator, replicates: int) -> 
 
 
 def _refitted(optimum: Optimum, counts: Floats) -> Sequence[float]:
+    """Return p, q and m of a replicate by steps from the estimate; the edges of the model are tried where the steps lead there."""
     problem = replace(optimum.problem, adopters=counts / optimum.problem.scale)
     found = minimised(problem, _softened(problem, optimum.solution).point)
-    edge = declining(problem)
-    if edge is not None and edge.value <= found.value:
+    log_p, log_q, _ = found.point
+    if log_q < log_p and (edge := declining(problem)) is not None and edge.value <= found.value:
         found = edge
-    rising = geometric(problem, rising=True)
-    if rising.value <= found.value:
-        return [0.0, rising.growth, np.inf]
+    if log_q - log_p > 2 * (problem.starts[-1] + 1) * np.exp(found.point[:2]).sum():
+        rising = geometric(problem, rising=True)
+        if rising.value <= found.value + 1e-9:
+            return [0.0, rising.growth, np.inf]
     p, q, m = np.exp(found.point)
     return [float(p), float(q), float(m * problem.scale)]
 

@@ -157,7 +157,7 @@ def regression(counts: Floats) -> Regression:
     inside = b * b - 4 * a * c
     if inside < 0:
         raise ConvergenceError("the regression has no real m: b^2 < 4 a c, its quadratic in m has complex roots. Use method='nls'.")
-    if not (a > 0 and c < 0):
+    if not (a > 0 and c < -_SAME):
         raise ConvergenceError(f"the regression gives no Bass curve: it needs a > 0 and c < 0, and a = {a * unit:.4g}, c = {c / unit:.4g}. Use method='nls'.")
     m = (-b - np.sqrt(inside)) / (2 * c)
     missed = counts / unit - design @ np.array([a, b, c])

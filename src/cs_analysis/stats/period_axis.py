@@ -76,7 +76,8 @@ def _counts(column: pd.Series, periods: pd.Series) -> Floats:
     wrong = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
     if len(wrong):
         row = int(wrong[0])
-        where = f"row {row + 1} (period {periods.iloc[row]}) holds {column.iloc[row]!r}"
+        value = column.iloc[row]
+        where = f"row {row + 1} (period {periods.iloc[row]}) holds {value if numeric[row] else repr(value)}"
         raise ParameterError(f"{column.name} must be numbers from 0; {where}. A period without any counts 0; correct or drop the others.")
     return values
 
@@ -102,7 +103,7 @@ def _dates(labels: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(labels):
         raise ParameterError(f"period must hold whole numbers or period starts; row 1 holds {labels.iloc[0]!r}.")
     try:
-        return pd.to_datetime(labels)
+        return pd.to_datetime(labels, format="ISO8601")
     except (TypeError, ValueError) as error:
         raise ParameterError(f"period must hold whole numbers or period starts, such as 2026-01-01: {error}") from error
 
