@@ -210,6 +210,11 @@ class TestRefused:
         with pytest.raises(ParameterError, match="one row a unit; account_id 'a' has several"):
             durations(begun, ends(("a", None, "x")), as_of="2025-01-31")
 
+    def test_keys_of_different_types(self) -> None:
+        numbered = starts(a="2025-01-01").assign(account_id=7)
+        with pytest.raises(ParameterError, match=r"keys of the same type; 'account_id' is int64 and (object|str)"):
+            durations(numbered, ends(("7", "2025-01-02", "x")), as_of="2025-01-31")
+
     def test_a_unit_without_key(self) -> None:
         begun = starts(a="2025-01-01", b="2025-01-02").replace({"account_id": {"b": None}})
         with pytest.raises(ParameterError, match="every unit in starts must have a key; row 1 has none"):

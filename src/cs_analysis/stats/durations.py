@@ -55,8 +55,8 @@ def durations(
     MissingColumnsError
         A table lacks `start_at`, `end_at` or a key column.
     ParameterError
-        A unit ends before it starts, has two rows in `starts` or no key; instants are not instants; `as_of` has no time zone; the clock
-        returns something else than days.
+        A unit ends before it starts, has two rows in `starts` or no key; keys are of different types in the two tables; instants are not
+        instants; `as_of` has no time zone; the clock returns something else than days.
 
     References
     ----------
@@ -76,7 +76,7 @@ def durations(
     _check_keys(units, keys)
     last = last_instant(as_of)
     units = units[units["start_at"] <= last].reset_index(drop=True)
-    paired = units.merge(_first_ends(finished, keys), on=keys, how="left", validate="one_to_one")
+    paired = _paired(units, _first_ends(finished, keys), keys)
     _refuse_early_ends(paired, keys)
     return _timed(paired, last, clock or elapsed_days)
 
@@ -157,6 +157,15 @@ def _first_ends(ends: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     known = ends.assign(ended_by=kinds).dropna(subset=["end_at"])
     order = known[["end_at"]].assign(kind=known["ended_by"].astype("str")).reset_index(drop=True).sort_values(["end_at", "kind"]).index
     return known.iloc[order].drop_duplicates(keys)[[*keys, "end_at", "ended_by"]]
+
+
+def _paired(units: pd.DataFrame, ends: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return the units with their ends beside them, missing where there is none."""
+    try:
+        return units.merge(ends, on=keys, how="left", validate="one_to_one")
+    except ValueError as error:
+        kinds = ", ".join(f"{key!r} is {units[key].dtype} and {ends[key].dtype}" for key in keys)
+        raise ParameterError(f"starts and ends must have keys of the same type; {kinds}. Convert one of them.") from error
 
 
 def _refuse_early_ends(paired: pd.DataFrame, keys: list[str]) -> None:
