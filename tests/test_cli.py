@@ -299,3 +299,27 @@ def test_report_of_broken_tables_ends_with_code_1_and_without_pages(here: Callab
     assert "accounts.account_id: duplicate key" in said.stderr
     assert "Traceback" not in said.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_parameter_given_twice_is_wrong_use(here: Callable[..., Said], demo: Path, tmp_path: Path) -> None:
+    said = here("run", "churn", "--data", demo, *AS_OF, "--out", tmp_path / "out", "-p", "by=plan", "-p", "by=region")
+    assert said.returncode == 2
+    assert "by is given several times" in said.stderr
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "soon", "1.5"])
+def test_a_timeout_is_a_number_of_seconds(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["run", "churn", "--data", "x", *AS_OF, "--out", "y", f"--timeout={seconds}"])
+    assert "must be a whole number of seconds above 0" in capsys.readouterr().err
+
+
+def test_a_scheduler_that_stops_the_command_is_obeyed_cleanly() -> None:
+    said = with_verb("import os, signal; os.kill(os.getpid(), signal.SIGTERM); import time; time.sleep(9)")
+    assert said.returncode == 130
+    assert said.stderr == "cs-analysis: broken off; what was finished before stays as it is.\n"
+
+
+def test_an_error_that_quotes_data_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    cli._say("no account \x1b[31mAcme\nsecond line")
+    assert capsys.readouterr().err == "cs-analysis: no account \\x1b[31mAcme\nsecond line\n"

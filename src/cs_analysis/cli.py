@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ LANGUAGES = ("en", "de", "tr")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     arguments = build_parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler that stops us is Ctrl-C to us: clear up, then go
     if arguments.debug:
         return _flushed(arguments.verb, arguments)
     sys.excepthook = _say_unexpected
@@ -54,7 +56,7 @@ def _flushed(verb: Callable[[argparse.Namespace], int], arguments: argparse.Name
 
 
 def _say(text: str) -> None:
-    print(f"cs-analysis: {text}", file=sys.stderr)
+    print(f"cs-analysis: {_lines(text)}", file=sys.stderr)
 
 
 def _say_unexpected(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
@@ -93,6 +95,7 @@ def _add_report(verbs: Any) -> None:
     parser.add_argument("--observed-from", metavar="DATE", help="first day from which leavers are on record, if customers go back further")
     about = "what to do with rows that break the contract: stop (default), or set them aside with their reasons and go on"
     parser.add_argument("--on-error", choices=("raise", "quarantine"), default="raise", help=about)
+    _add_timeout(parser)
     _add_reading(parser)
 
 
@@ -104,6 +107,11 @@ def _add_run(verbs: Any) -> None:
     parser.add_argument(
         "-p", "--parameter", action="append", default=[], type=_assignment, metavar="NAME=VALUE", help="a parameter that the notebook declares; repeatable"
     )
+    _add_timeout(parser)
+
+
+def _add_timeout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="give a report up when one of its cells runs longer (default: never)")
 
 
 def _add_check(verbs: Any) -> None:
@@ -161,6 +169,12 @@ def _assignment(text: str) -> tuple[str, str]:
     return name, value
 
 
+def _seconds(text: str) -> int:
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"must be a whole number of seconds above 0, not {text!r}")
+    return int(text)
+
+
 def _check(arguments: argparse.Namespace) -> int:
     from cs_analysis.data.reading import check_dataset
 
@@ -214,6 +228,10 @@ def _printable(value: object) -> str:
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(value))
 
 
+def _lines(text: str) -> str:
+    return "\n".join(_printable(line) for line in text.splitlines())
+
+
 FORMATS: dict[str, Callable[[pd.DataFrame], str]] = {
     "text": findings_text,
     "csv": lambda findings: findings.to_csv(index=False).rstrip("\n"),
@@ -232,7 +250,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from cs_analysis.report.pack import run_pack
 
-    options = ("data", "as_of", "out", "period", "by", "conf_level", "language", "only", "timezone", "currency", "on_error", "observed_from")
+    options = ("data", "as_of", "out", "period", "by", "conf_level", "language", "only", "timezone", "currency", "on_error", "observed_from", "timeout")
     result = run_pack(**{name: getattr(arguments, name) for name in options}, progress=_progress())
     for name, error in result.errors.items():
         _say(f"the report {name} is incomplete: {error}")
@@ -245,12 +263,22 @@ def _run(arguments: argparse.Namespace) -> int:
     from cs_analysis.report.parameters import from_texts
     from cs_analysis.report.run import run_report
 
-    parameters = from_texts(find_report(arguments.notebook).parameters, dict(arguments.parameter))
-    result = run_report(arguments.notebook, data=arguments.data, as_of=arguments.as_of, out=arguments.out, parameters=parameters, progress=_progress())
+    parameters = from_texts(find_report(arguments.notebook).parameters, _once(arguments.parameter))
+    options = {name: getattr(arguments, name) for name in ("data", "as_of", "out", "timeout")}
+    result = run_report(arguments.notebook, **options, parameters=parameters, progress=_progress())
     if not result.ok:
         _say(f"the report is incomplete: {result.error}")
     print(f"The report: {result.page}")
     return FINE if result.ok else FOUND_ERRORS
+
+
+def _once(assignments: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return names and values if each name is given once."""
+    names = [name for name, _ in assignments]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ParameterError(f"a parameter must be given once; {', '.join(twice)} is given several times.")
+    return dict(assignments)
 
 
 def _list(_: argparse.Namespace) -> int:
@@ -263,4 +291,4 @@ def _list(_: argparse.Namespace) -> int:
 
 def _progress() -> Callable[[str], None] | None:
     """Return what shows progress: a line on a terminal, nothing elsewhere."""
-    return (lambda line: print(line, file=sys.stderr, flush=True)) if sys.stderr.isatty() else None
+    return (lambda line: print(_lines(line), file=sys.stderr, flush=True)) if sys.stderr.isatty() else None

@@ -78,3 +78,43 @@ def test_the_index_escapes_titles_and_errors() -> None:
     assert '<html lang="tr">' in html
     assert '<a href="my%20report.html">&lt;b&gt;</a>' in html
     assert "&lt;i&gt;" in html
+
+
+def test_what_cells_and_text_write_can_only_be_read() -> None:
+    hostile = '<script>alert(1)</script><img src="https://e.org/a.png" onerror="x()"><a href="javascript:x()">a</a><p style="background:url(//e.org)">p</p>'
+    html = page(
+        new_markdown_cell(f"# A\n\n{hostile}\n\n![remote](https://e.org/b.png)"),
+        shows({"text/html": hostile}),
+        shows({"text/markdown": hostile + "\n\n*ends*"}),
+    )
+    assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 3
+    assert not any(part in html for part in ("<script", "onerror", "javascript:", "e.org", "url("))
+    assert "<em>ends</em>" in html
+
+
+def test_the_result_of_a_cell_is_shown_without_its_style() -> None:
+    result = new_output("execute_result", data={"text/html": "<style scoped>b {}</style><table><tr><th>n</th></tr></table>"}, execution_count=1)
+    html = page(new_markdown_cell("# A"), new_code_cell("frame", outputs=[result]))
+    assert "<th>n</th>" in html
+    assert "b {}" not in html
+
+
+def test_pictures_without_alt_text_take_the_heading_above_them() -> None:
+    html = page(
+        new_markdown_cell("# A"), new_markdown_cell("## How long"), shows({"image/png": "iVBORw0KGgo="}), shows({"image/svg+xml": "<svg><script/></svg>"})
+    )
+    assert html.count('<img alt="How long" src="data:image/') == 2
+    assert "<svg" not in html
+
+
+def test_comments_in_code_are_no_headings() -> None:
+    html = page(new_markdown_cell("# A\n\n```python\n# a comment\n```\n\n## Next"))
+    assert html.count("<h1") == 1
+    assert "a comment" in html
+
+
+def test_printed_text_is_cut_and_without_colours() -> None:
+    html = page(new_markdown_cell("# A"), new_code_cell("", outputs=[new_output("stream", name="stdout", text="\x1b[31mred" + "x" * 50_000)]))
+    assert "\x1b" not in html
+    assert "red" in html
+    assert html.count("x") < 25_000

@@ -11,11 +11,12 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import cs_analysis as cs
-from cs_analysis.report.batch import Run, is_complete, run_batch
+from cs_analysis.report.batch import Run, run_batch
 from cs_analysis.report.notebooks import read_report
+from cs_analysis.report.place import is_complete
 
 DEMO = Path(__file__).parents[2] / "data" / "demo"
 AS_OF = "2026-10-31"
@@ -168,7 +169,8 @@ class TestFailure:
         assert "Incomplete" in result.index.read_text()
         assert "Incomplete" not in (result.folder / "sound.html").read_text()
         assert [row["report"] for row in json.loads((result.folder / "kpis.json").read_text())] == ["broken", "sound"]
-        assert [line.split(" (")[0] for line in lines] == ["broken: failed, ValueError: no <luck> today", "sound: done"]
+        told = ["broken: running (1 of 2)", "broken: failed, ValueError: no <luck> today", "sound: running (2 of 2)", "sound: done"]
+        assert [line if "running" in line else line.split(" (")[0] for line in lines] == told
 
     def test_an_earlier_complete_pack_is_left_in_place(self, tmp_path: Path, small: cs.Dataset) -> None:
         out = tmp_path / "out"
@@ -200,9 +202,36 @@ class TestFailure:
         assert "DeadKernelError" in result.errors["dead"]
         assert "Incomplete" in (result.folder / "dead.html").read_text()
 
+    def test_a_kernel_that_dies_brings_back_no_stored_outputs(self, tmp_path: Path, small: cs.Dataset) -> None:
+        run = notebook(tmp_path, "stored", EMITS, "import os; os._exit(3)")
+        stored = nbformat.read(run.report.path, as_version=4)
+        stored.cells[1].outputs = [new_output("display_data", data={"text/html": '<ul class="cards"><li>of another company</li></ul>'})]
+        nbformat.write(stored, run.report.path)
+        result = run_batch([run], small, tmp_path / "out")
+        for path in (result.index, result.folder / "stored.html", result.folder / "notebooks" / "stored.ipynb"):
+            assert "of another company" not in path.read_text()
+
+    def test_a_cell_that_runs_too_long_is_given_up_and_its_code_not_shown(self, tmp_path: Path, small: cs.Dataset) -> None:
+        result = run_batch([notebook(tmp_path, "slow", "import time; time.sleep(600)")], small, tmp_path / "out", timeout=1)
+        assert result.errors == {"slow": "CellTimeoutError: a cell ran longer than the 1 seconds allowed"}
+        assert "import time" not in (result.folder / "slow.html").read_text()
+
+    def test_numbers_of_another_form_are_the_error_of_their_report_alone(self, tmp_path: Path, small: cs.Dataset) -> None:
+        odd = EMITS.replace('"n": 5', '"n": None')
+        result = run_batch([notebook(tmp_path, "odd", odd), notebook(tmp_path, "sound", EMITS)], small, tmp_path / "out")
+        assert list(result.errors) == ["odd"]
+        assert "must be a kind (kpi or estimates) and rows with metric" in result.errors["odd"]
+        assert [row["report"] for row in json.loads((result.folder / "kpis.json").read_text())] == ["sound"]
+
+    def test_two_runs_leave_equal_notebooks(self, tmp_path: Path, small: cs.Dataset) -> None:
+        run = notebook(tmp_path, "same", EMITS)
+        runs = [run_batch([Run(run.report, {"by": None})], small, tmp_path / name).folder / "notebooks" / "same.ipynb" for name in ("one", "two")]
+        assert runs[0].read_bytes() == runs[1].read_bytes()
+
     def test_breaking_off_leaves_nothing_half_written(self, tmp_path: Path, small: cs.Dataset) -> None:
         def stop(line: str) -> None:
-            raise KeyboardInterrupt
+            if "done" in line:
+                raise KeyboardInterrupt
 
         runs = [notebook(tmp_path, "first", "1"), notebook(tmp_path, "second", "1")]
         with pytest.raises(KeyboardInterrupt):
@@ -253,3 +282,14 @@ class TestRefusals:
     def test_an_unknown_notebook_is_refused_with_those_there_are(self, tmp_path: Path) -> None:
         with pytest.raises(cs.errors.ParameterError, match="churn, overview or the path of a notebook; chrun is neither"):
             cs.run_report("chrun", data=DEMO, as_of=AS_OF, out=tmp_path / "out")
+
+    def test_data_and_as_of_are_not_given_twice(self, tmp_path: Path) -> None:
+        with pytest.raises(cs.errors.ParameterError, match="data must be given once"):
+            cs.run_report("churn", data=DEMO, as_of=AS_OF, out=tmp_path / "out", parameters={"data": "elsewhere"})
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize("content", [b"[1]", b"hello", b"{}", b"", b"\xff\xfe"])
+    def test_a_file_that_is_no_notebook_is_refused(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "no.ipynb").write_bytes(content)
+        with pytest.raises(cs.errors.ParameterError, match="must be a Jupyter notebook"):
+            cs.run_report(tmp_path / "no.ipynb", data=DEMO, as_of=AS_OF, out=tmp_path / "out")

@@ -1,4 +1,5 @@
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -60,6 +61,8 @@ def test_defaults_fill_what_is_not_given(declared: dict) -> None:
         ({"data": "x", "language": "fr"}, r"language must be Literal\['en', 'de'\], not 'fr'"),
         ({"data": "x", "segments": ["a", 1]}, r"segments must be list\[str\]"),
         ({"data": None}, "data must be str, not None"),
+        ({"data": "x", "conf_level": float("nan")}, "conf_level must be float, not nan"),
+        ({"data": "\udcff"}, r"data must be str, not '\\udcff'"),
     ],
 )
 def test_what_does_not_fit_is_refused(declared: dict, given: dict, message: str) -> None:
@@ -99,3 +102,27 @@ def test_a_text_that_does_not_convert_is_left_for_the_check_to_name(declared: di
 def test_forms_that_cannot_be_checked_are_refused(source: str) -> None:
     with pytest.raises(ParameterError, match="parameters of unknown form"):
         declared_parameters(notebook(source))
+
+
+def test_values_go_to_the_first_tagged_cell_and_no_other_declares() -> None:
+    cells = [new_code_cell(source, metadata={"tags": ["parameters"]}) for source in ("early: int = 1", "late: int = 2")]
+    assert list(declared_parameters(new_notebook(cells=cells))) == ["early"]
+
+
+@pytest.mark.parametrize("source", ["%matplotlib inline\nx: int = 1", "x: int ="])
+def test_a_cell_that_is_no_plain_python_is_refused(source: str) -> None:
+    with pytest.raises(ParameterError, match=r"the parameters cell of own\.ipynb must be plain Python"):
+        declared_parameters(notebook(source), name="own.ipynb")
+
+
+def test_alternatives_beside_literals_and_texts_are_tried() -> None:
+    declared = declared_parameters(notebook("""size: Literal["auto"] | int = "auto"\ncode: str | int = 1\nlevel: Literal[0, 1] = 0"""))
+    assert from_texts(declared, {"size": "7", "code": "007", "level": "1"}) == {"size": 7, "code": "007", "level": 1}
+    assert from_texts(declared, {"size": "auto", "code": "7"}) == {"size": "auto", "code": 7}
+    with pytest.raises(ParameterError, match="level must be"):
+        checked_parameters(declared, {"level": True})
+
+
+def test_scalars_of_numpy_become_plain(declared: dict) -> None:
+    values = checked_parameters(declared, {"data": np.str_("x"), "rows": np.int64(5), "quiet": np.True_, "conf_level": np.float64(0.5)})
+    assert [type(values[name]) for name in ("data", "rows", "quiet", "conf_level")] == [str, int, bool, float]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
-import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +24,8 @@ from cs_analysis.report.collect import collected
 from cs_analysis.report.execution import execute
 from cs_analysis.report.html import Listed, index_html, report_html
 from cs_analysis.report.notebooks import Report, read_notebook
-from cs_analysis.report.stored import without_times
+from cs_analysis.report.place import building, move
+from cs_analysis.report.stored import without_outputs, without_times
 from cs_analysis.show.text import date_text, period_text
 from cs_analysis.stats.estimates import COLUMNS
 
@@ -79,82 +78,53 @@ class PackResult:
     errors: Mapping[str, str]
 
 
-def run_batch(runs: Sequence[Run], ds: Dataset, out: Path, *, month: pd.Timestamp | None = None, progress: Progress = None) -> PackResult:
+def run_batch(
+    runs: Sequence[Run], ds: Dataset, out: Path, *, month: pd.Timestamp | None = None, timeout: int | None = None, progress: Progress = None
+) -> PackResult:
     """Run reports one after the other and move their pages, numbers and notebooks into place at the end.
 
     Reports that fail leave a page that says so; the others go on. If any fails, a pack that is there already and complete is
-    left alone, and the new one goes beside it, to `<out>.incomplete`. The index names the `month` reported on.
+    left alone, and the new one goes beside it, to `<out>.incomplete`. The index names the `month` reported on. A cell that runs
+    longer than `timeout` seconds fails.
     """
     started, out = time.perf_counter(), out.resolve()
-    with _building(out) as folder:
-        results = [_run(run, folder, progress=progress) for run in runs]
+    with building(out) as folder:
+        results = []
+        for number, run in enumerate(runs, start=1):
+            _tell(progress, f"{run.report.name}: running ({number} of {len(runs)})")
+            results.append(_run(run, folder, timeout=timeout))
+            _tell(progress, _told(results[-1]))
         errors = {result.run.report.name: result.error for result in results if result.error}
         _write_numbers(results, folder)
         (folder / "index.html").write_text(_index(results, ds, month=month), encoding="utf-8")
         _write_json(folder / "run.json", _manifest(results, ds, seconds=time.perf_counter() - started))
-        incomplete = out.with_name(f"{out.name}.incomplete")
-        place = incomplete if errors and is_complete(out) else out
-        _move(folder, place)
-        if place == out and (incomplete / "run.json").is_file():
-            shutil.rmtree(incomplete)
+        place = move(folder, out, complete=not errors)
     return PackResult(place, place / "index.html", not errors, errors)
 
 
-def is_complete(folder: Path) -> bool:
-    """Return whether a folder holds a pack all of whose reports ran to their end."""
-    try:
-        manifest = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("status") == "complete"
-
-
-@contextmanager
-def _building(out: Path) -> Iterator[Path]:
-    """Give a fresh folder beside `out`, gone at the end if it was not moved into place."""
-    if _way_out(out).exists() and not out.exists():
-        _way_out(out).rename(out)  # a run was killed between the two renames
-    if out.exists() and not (out / "run.json").is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise ReportError(f"{out} must be a new folder, an empty one or an earlier pack; it holds something else. Choose another folder.")
-    folder = out.with_name(f".{out.name}.building")
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "notebooks").mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _move(folder: Path, place: Path) -> None:
-    """Put a finished folder in place; the one before is out of the way only between two renames."""
-    before = _way_out(place)
-    shutil.rmtree(before, ignore_errors=True)
-    if place.exists():
-        place.rename(before)
-    folder.rename(place)
-    shutil.rmtree(before, ignore_errors=True)
-
-
-def _way_out(place: Path) -> Path:
-    return place.with_name(f".{place.name}.before")
-
-
-def _run(run: Run, folder: Path, *, progress: Progress) -> _Result:
+def _run(run: Run, folder: Path, *, timeout: int | None) -> _Result:
     name, target = run.report.name, folder / "notebooks" / f"{run.report.name}.ipynb"
     started = time.perf_counter()
-    error = execute(run.report, target, run.values)
-    result = _Result(run, error, time.perf_counter() - started)
-    if target.exists():
-        notebook = without_times(read_notebook(target))
-        nbformat.write(notebook, target)
-    else:
-        notebook = read_notebook(run.report.path)
-    result.kpis, result.estimates = collected(notebook, report=name) if target.exists() else ([], [])
-    result.cards = _cards(notebook) if target.exists() else ""
+    error = execute(run.report, target, run.values, timeout=timeout)
+    notebook = without_times(read_notebook(target)) if target.exists() else without_outputs(read_notebook(run.report.path))
+    nbformat.write(notebook, target)
+    result = _Result(run, error, time.perf_counter() - started, cards=_cards(notebook))
+    try:
+        result.kpis, result.estimates = collected(notebook, report=name)
+    except ReportError as malformed:
+        result.error = error = error or str(malformed)
     (folder / f"{name}.html").write_text(report_html(notebook, title=run.report.title, language=run.language, error=error), encoding="utf-8")
-    if progress is not None:
-        progress(f"{name}: {f'failed, {error.splitlines()[0]}' if error else 'done'} ({result.seconds:.1f} s)")
     return result
+
+
+def _told(result: _Result) -> str:
+    how = f"failed, {result.error.splitlines()[0]}" if result.error else "done"
+    return f"{result.run.report.name}: {how} ({result.seconds:.1f} s)"
+
+
+def _tell(progress: Progress, line: str) -> None:
+    if progress is not None:
+        progress(line)
 
 
 def _cards(notebook: NotebookNode) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from nbformat import NotebookNode
 
+from cs_analysis.errors import ReportError
 from cs_analysis.stats.estimates import COLUMNS
 
 MIME = "application/vnd.cs-analysis.kpi+json"
@@ -40,7 +41,26 @@ def _payloads(notebook: NotebookNode) -> Iterator[dict[str, Any]]:
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if MIME in output.get("data", {}):
-                yield output["data"][MIME]
+                payload = output["data"][MIME]
+                if not _is_payload(payload):
+                    raise ReportError(
+                        f"numbers handed on as {MIME} must be a kind (kpi or estimates) and rows with {', '.join(COLUMNS)}; a cell handed on others."
+                    )
+                yield payload
+
+
+def _is_payload(payload: Any) -> bool:
+    named = isinstance(payload, dict) and payload.get("kind") in ("kpi", "estimates") and isinstance(payload.get("rows"), list)
+    return named and all(isinstance(row, dict) and _is_row(row) for row in payload["rows"])
+
+
+def _is_row(row: dict[str, Any]) -> bool:
+    numbers = [row.get(name) for name in COLUMNS[2:5]]
+    return set(COLUMNS) <= set(row) and type(row["n"]) is int and all(number is None or _is_number(number) for number in numbers)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int or (type(value) is float and math.isfinite(value))
 
 
 def _ordered(row: dict[str, Any]) -> dict[str, Any]:

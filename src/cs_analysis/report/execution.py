@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from nbconvert.filters import strip_ansi
+
 from cs_analysis.report.notebooks import Report
 
 BATCH_ENVIRONMENT = {
@@ -19,17 +21,18 @@ BATCH_ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "PYTHONUTF8": "1",
 }
+_LONGEST_ERROR = 2000
 _NO_DEBUGGER = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
-def execute(report: Report, target: Path, values: Mapping[str, Any]) -> str:
+def execute(report: Report, target: Path, values: Mapping[str, Any], *, timeout: int | None = None) -> str:
     """Run a report's notebook with parameter values, write it with outputs to `target`, and return its error or nothing.
 
     Notebook and kernel talk over sockets in a private folder, which also takes whatever the kernel leaves lying about. What was
-    computed before an error is in `target`.
+    computed before an error is in `target`; if the kernel died or a cell took longer than `timeout` seconds, there is no `target`.
     """
     import papermill  # noqa: PLC0415 - over a second to import
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError  # noqa: PLC0415
+    from nbclient.exceptions import CellTimeoutError  # noqa: PLC0415
     from traitlets.config import Config  # noqa: PLC0415
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
@@ -45,13 +48,22 @@ def execute(report: Report, target: Path, values: Mapping[str, Any]) -> str:
                 request_save_on_cell_execute=False,
                 cwd=str(report.path.parent),
                 shutdown_kernel="immediate",
+                execution_timeout=timeout,
                 config=private,
             )
         except papermill.PapermillExecutionError as error:
-            return f"{error.ename}: {error.evalue}"
-        except (DeadKernelError, CellTimeoutError) as error:
-            return f"{type(error).__name__}: {error}"
+            return _told(error.ename, error.evalue)
+        except CellTimeoutError:
+            return f"CellTimeoutError: a cell ran longer than the {timeout} seconds allowed"
+        except RuntimeError as error:  # the kernel did not start, or died
+            return _told(type(error).__name__, str(error))
     return ""
+
+
+def _told(kind: str, message: str) -> str:
+    """Return an error as text of bearable length without colour codes."""
+    text = f"{kind}: {strip_ansi(message)}".strip()
+    return text if len(text) <= _LONGEST_ERROR else f"{text[:_LONGEST_ERROR]} ..."
 
 
 def _literal(path: Path) -> str:

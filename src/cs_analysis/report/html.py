@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,12 +12,16 @@ from pathlib import Path
 
 import jinja2
 from nbconvert import HTMLExporter
+from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 
 from cs_analysis import glossary
+from cs_analysis.report.harmless import harmless
 
 _TEMPLATE = Path(__file__).with_name("template")
 _HEADING = re.compile(r"^(#{1,3}) +(.+?)\s*$", re.MULTILINE)
+_CODE = re.compile(r"(^```.*?^```|^~~~.*?^~~~)", re.MULTILINE | re.DOTALL)
+_LONGEST_TEXT = 20_000
 _ADDED_ON_FAILURE = "papermill-error-cell-tag"
 
 
@@ -52,6 +57,7 @@ def report_html(notebook: NotebookNode, *, title: str, language: str, error: str
 def index_html(reports: Iterable[Listed], *, title: str, language: str, cover: str) -> str:
     """Return the page that lists the reports of a pack."""
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_TEMPLATE), autoescape=False, undefined=jinja2.StrictUndefined)  # noqa: S701 - each text is escaped where it is put in
+    environment.filters["harmless"] = harmless
     template = environment.get_template("pack.html.j2")
     return template.render(reports=reports, title=title, language=language, cover=cover, css=_css(), incomplete=glossary.label("incomplete", language))
 
@@ -68,11 +74,14 @@ def _with_anchors(notebook: NotebookNode) -> tuple[NotebookNode, list[tuple[str,
             contents.append((anchor, text))
         return f"<h{level}{f' id={chr(34)}{anchor}{chr(34)}' if level == 2 else ''}>{escape(text)}</h{level}>\n"
 
-    written = [cell for cell in page.cells if cell.cell_type == "markdown"]
-    for cell in written:
+    subject = ""
+    for cell in page.cells:
         none_yet = not contents
-        cell.source = _HEADING.sub(linked, cell.source)
-        cell.metadata = NotebookNode({**cell.metadata, "contents": none_yet and bool(contents)})
+        if cell.cell_type == "markdown":
+            subject = next((match[2] for match in reversed(list(_HEADING.finditer(cell.source)))), subject)
+            parts = _CODE.split(cell.source)
+            cell.source = "".join(part if _CODE.fullmatch(part) else _HEADING.sub(linked, part) for part in parts)
+        cell.metadata = NotebookNode({**cell.metadata, "contents": none_yet and bool(contents), "subject": subject})
     return page, contents
 
 
@@ -83,7 +92,23 @@ def _tags(cell: NotebookNode) -> list[str]:
 @cache
 def _exporter() -> HTMLExporter:
     """Return the exporter, made once for all pages of a batch."""
-    return HTMLExporter(template_name="template", extra_template_basedirs=[str(_TEMPLATE.parent)], exclude_anchor_links=True)
+    return HTMLExporter(
+        template_name="template",
+        extra_template_basedirs=[str(_TEMPLATE.parent)],
+        exclude_anchor_links=True,
+        filters={"harmless": harmless, "readable": _readable, "inline": _inline},
+    )
+
+
+def _readable(text: str) -> str:
+    """Return printed text without colour codes, and no more of it than somebody will read."""
+    plain = strip_ansi(text)
+    return plain if len(plain) <= _LONGEST_TEXT else f"{plain[:_LONGEST_TEXT]}\n..."
+
+
+def _inline(picture: str) -> str:
+    """Return a picture's XML in base64: inside an `img` it can neither run nor load anything."""
+    return base64.b64encode(picture.encode()).decode()
 
 
 @cache

@@ -80,7 +80,7 @@ def read_notebook(path: Path) -> NotebookNode:
     """Return a notebook file as nbformat reads it."""
     try:
         notebook: NotebookNode = nbformat.read(path, as_version=4)
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
+    except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError, AttributeError) as error:  # the last: JSON of another kind
         raise ParameterError(f"{path} must be a Jupyter notebook; it cannot be read as one ({str(error).splitlines()[0]}).") from error
     return notebook
 

@@ -31,6 +31,7 @@ def run_pack(
     currency: str | None = None,
     on_error: OnError = "raise",
     observed_from: str | None = None,
+    timeout: int | None = None,
     progress: Progress = None,
 ) -> PackResult:
     """Run every report that comes with the package and write one folder: pages, an index, numbers and a manifest.
@@ -63,8 +64,10 @@ def run_pack(
         page then lists them.
     observed_from : str, optional
         First day from which leavers are on record, if customers go back further (see `customer_survival`).
+    timeout : int, optional
+        Seconds a cell may run; one that runs longer fails. Default: as long as it takes.
     progress : callable, optional
-        Called with a line of text after each report.
+        Called with a line of text before and after each report.
 
     Returns
     -------
@@ -78,7 +81,7 @@ def run_pack(
     ContractError
         The data break the contract.
     ReportError
-        `out` holds something else.
+        `out` holds something else, or another run is writing to it.
 
     Examples
     --------
@@ -101,7 +104,7 @@ def run_pack(
     }
     runs = [_run(report, wanted) for report in _chosen(only)]
     ds = read_dataset(data, as_of=as_of, timezone=timezone, currency=currency, on_error=on_error)
-    return run_batch(runs, ds, Path(out), month=reported_month(ds, period), progress=progress)
+    return run_batch(runs, ds, Path(out), month=reported_month(ds, period), timeout=timeout, progress=progress)
 
 
 def _chosen(only: Sequence[str] | None) -> list[Report]:

@@ -7,11 +7,13 @@ A parameter is an annotated assignment, `by: str | None = None`; one without a v
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal, get_args, get_origin
 
+import numpy as np
 from nbformat import NotebookNode
 
 from cs_analysis.errors import ParameterError
@@ -43,8 +45,7 @@ def declared_parameters(notebook: NotebookNode, *, name: str = "the notebook") -
     ParameterError
         An annotation or a default is not of the known forms; all such are named.
     """
-    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", [])]
-    nodes = [node for source in cells for node in ast.parse(source).body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
+    nodes = [node for node in _statements(notebook, name) if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
     found: dict[str, Parameter] = {}
     problems = []
     for node in nodes:
@@ -69,7 +70,7 @@ def checked_parameters(declared: Mapping[str, Parameter], given: Mapping[str, An
         A parameter is unknown, missing or of another type; all such are named.
     """
     problems = [_unknown(key, declared) for key in given if key not in declared]
-    values = {key: given.get(key, parameter.default) for key, parameter in declared.items()}
+    values = {key: _plain(given.get(key, parameter.default)) for key, parameter in declared.items()}
     problems += [f"{key} must be given ({declared[key].annotation})" for key, value in values.items() if value is REQUIRED]
     wrong = [key for key, value in values.items() if value is not REQUIRED and not declared[key].accepts(value)]
     problems += [f"{key} must be {declared[key].annotation}, not {values[key]!r}" for key in wrong]
@@ -81,6 +82,15 @@ def checked_parameters(declared: Mapping[str, Parameter], given: Mapping[str, An
 def from_texts(declared: Mapping[str, Parameter], texts: Mapping[str, str]) -> dict[str, Any]:
     """Return texts from a command line as values of the declared types; what does not convert is left for the check to name."""
     return {key: _converted(text, declared[key].kinds) if key in declared else text for key, text in texts.items()}
+
+
+def _statements(notebook: NotebookNode, name: str) -> list[ast.stmt]:
+    """Return the statements of the parameters cell; values are put in after the first one tagged so, hence no other counts."""
+    cells = (cell.source for cell in notebook.cells if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", []))
+    try:
+        return ast.parse(next(cells, "")).body
+    except (SyntaxError, ValueError) as error:
+        raise ParameterError(f"the parameters cell of {name} must be plain Python without magics; it cannot be read ({error}).") from error
 
 
 def _parameter(node: ast.AnnAssign) -> Parameter:
@@ -105,14 +115,24 @@ def _kinds(node: ast.expr) -> list[Any]:
     raise ValueError(ast.unparse(node))
 
 
+def _plain(value: Any) -> Any:
+    """Return a scalar of numpy as Python's own."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _is_of(value: Any, kind: Any) -> bool:
     if get_origin(kind) is Literal:
-        return value in get_args(kind)
+        return any(value == known and type(value) is type(known) for known in get_args(kind))
     if get_origin(kind) is list:
         return isinstance(value, list) and all(_is_of(item, get_args(kind)[0]) for item in value)
     if kind is float:
-        return isinstance(value, float | int) and not isinstance(value, bool)
-    return type(value) is kind
+        return type(value) is int or (type(value) is float and math.isfinite(value))
+    return type(value) is kind and (kind is not str or _is_writable(value))
+
+
+def _is_writable(text: str) -> bool:
+    """Return whether a text can be written to a file, as bytes of a command line that are no UTF-8 cannot."""
+    return not any(0xD800 <= ord(sign) < 0xE000 for sign in text)
 
 
 def _is_whole_float(parameter: Parameter, value: Any) -> bool:
@@ -127,15 +147,21 @@ def _converted(text: str, kinds: tuple[Any, ...]) -> Any:
         if kind is bool and text.lower() in _WORDS:
             return _WORDS[text.lower()]
         if kind in (int, float):
-            try:
-                return kind(text)
-            except ValueError:
-                continue
+            number = _number(text, kind)
+            if number is not None and (str not in kinds or str(number) == text):
+                return number
         if get_origin(kind) is list:
             return [_converted(part.strip(), get_args(kind)) for part in text.split(",") if part.strip()]
-        if get_origin(kind) is Literal:
-            return next((value for value in get_args(kind) if str(value) == text), text)
+        if get_origin(kind) is Literal and text in map(str, get_args(kind)):
+            return next(value for value in get_args(kind) if str(value) == text)
     return text
+
+
+def _number(text: str, kind: type[int] | type[float]) -> int | float | None:
+    try:
+        return kind(text)
+    except ValueError:
+        return None
 
 
 def _unknown(key: str, declared: Mapping[str, Parameter]) -> str:

@@ -13,11 +13,21 @@ _INJECTED = "injected-parameters"
 
 
 def without_times(notebook: NotebookNode) -> NotebookNode:
-    """Return a notebook without what differs from run to run: times, and where it was run."""
+    """Return a notebook without what differs from run to run: times, where it was run, and the name of the cell put in."""
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
+        if _INJECTED in cell.metadata.get("tags", []):
+            cell["id"] = _INJECTED
+    return notebook
+
+
+def without_outputs(notebook: NotebookNode) -> NotebookNode:
+    """Return a notebook without outputs, which belong to the run that made them."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
     return notebook
 
 
