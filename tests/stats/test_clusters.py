@@ -161,3 +161,12 @@ class TestInput:
     def test_groups(self, groups: list[object]) -> None:
         with pytest.raises(ParameterError, match="groups must be whole numbers"):
             clustered_share([1, 1], [2, 2], groups=groups)
+
+
+def test_rows_that_stand_for_several_clusters_equal_the_clusters_themselves() -> None:
+    hits, units, groups, counts = [2, 0, 1, 1, 0], [3, 2, 1, 4, 1], [0, 0, 0, 1, 1], [4, 7, 2, 1, 5]
+    spread = [np.repeat(column, counts) for column in (hits, units, groups)]
+    together = clustered_share(hits, units, groups=groups, counts=counts)
+    np.testing.assert_allclose(together, clustered_share(spread[0], spread[1], groups=spread[2]), rtol=1e-12)
+    one = clustered_share(hits[:3], units[:3], counts=counts[:3])
+    assert one.estimate == 10 / 28  # (4 x 2 + 7 x 0 + 2 x 1) / (4 x 3 + 7 x 2 + 2 x 1)

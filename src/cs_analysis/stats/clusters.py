@@ -30,7 +30,7 @@ class _Sample(NamedTuple):
     vary: npt.NDArray[np.bool_]
 
 
-def clustered_share(successes: Numbers, totals: Numbers, *, groups: Numbers | None = None, conf_level: float = 0.95) -> Interval:
+def clustered_share(successes: Numbers, totals: Numbers, *, groups: Numbers | None = None, counts: Numbers | None = None, conf_level: float = 0.95) -> Interval:
     """Share of successes among all units, with Wilson limits that allow for likeness within clusters.
 
     The share is the sum of successes over the sum of totals. Its limits are Wilson's on the effective number of units: the units over
@@ -44,6 +44,8 @@ def clustered_share(successes: Numbers, totals: Numbers, *, groups: Numbers | No
         Successes and units of each cluster; a cluster without units changes nothing.
     groups : array-like of int, optional
         Group number of each cluster.
+    counts : array-like, optional
+        How many clusters of its kind each row stands for; one each without it.
     conf_level : float
         Confidence level.
 
@@ -69,10 +71,11 @@ def clustered_share(successes: Numbers, totals: Numbers, *, groups: Numbers | No
     >>> f"{share.estimate:.2f} ({share.conf_low:.3f} to {share.conf_high:.3f})"
     '0.45 (0.157 to 0.783)'
     """
-    (hits, units), codes = _rows(successes=successes, totals=totals, groups=groups)
+    like = np.ones_like(np.atleast_1d(as_floats("totals", totals))) if counts is None else counts
+    (hits, units, alike), codes = _rows(successes=successes, totals=totals, counts=like, groups=groups)
     if np.any(hits > units):
         raise ParameterError(f"successes may not exceed totals; cluster {int(np.argmax(hits > units))} breaks this. Correct the counts.")
-    sample = _sample(hits, hits, units, codes=codes)
+    sample = _sample(hits, hits, units, codes=codes, count=alike)
     n = _effective_number(sample, conf_level)
     return _plain(wilson_limits(sample.mean, n=n, conf_level=conf_level), scalar=groups is None)
 
@@ -214,19 +217,20 @@ def _pairs(units: Units) -> tuple[Codes, Codes]:
     return place, distinct // width
 
 
-def _sample(sums: Floats, squares: Floats, sizes: Floats, *, codes: Codes) -> _Sample:
-    """Add up the clusters of each group; see `design_effect` for what is estimated."""
-    units, first, second = (np.bincount(codes, values, int(codes.max(initial=-1)) + 1) for values in (sizes, sums, squares))
+def _sample(sums: Floats, squares: Floats, sizes: Floats, *, codes: Codes, count: Any = 1.0) -> _Sample:
+    """Add up the clusters of each group, `count` for each row; see `design_effect` for what is estimated."""
+    units, first, second = (np.bincount(codes, values * count, int(codes.max(initial=-1)) + 1) for values in (sizes, sums, squares))
     known = np.where(units > 0, units, np.nan)
     mean = first / known
-    return _spread(sums - mean[codes] * sizes, sizes, squares=second / known - mean**2, silent=1e-12 * second / known, codes=codes, mean=mean)
+    within = second / known - mean**2
+    return _spread(sums - mean[codes] * sizes, sizes, squares=within, silent=1e-12 * second / known, codes=codes, mean=mean, count=count)
 
 
-def _spread(residuals: Floats, sizes: Floats, *, squares: Floats, silent: Any, codes: Codes, mean: Any = np.nan) -> _Sample:
+def _spread(residuals: Floats, sizes: Floats, *, squares: Floats, silent: Any, codes: Codes, mean: Any = np.nan, count: Any = 1.0) -> _Sample:
     """Return how much residuals vary between clusters against `squares`, the mean square of the units' own ("silent": up to where it is 0)."""
 
     def total(values: Floats) -> Floats:
-        return np.asarray(np.bincount(codes, values, int(codes.max(initial=-1)) + 1), dtype="float64")
+        return np.asarray(np.bincount(codes, values * count, int(codes.max(initial=-1)) + 1), dtype="float64")
 
     units, clusters = total(sizes), total((sizes > 0).astype("float64"))
     known = np.where(units > 0, units, np.nan)
