@@ -36,16 +36,22 @@ def attempts(ds: Dataset, asked: FunnelDefinition) -> ir.Table:
     MissingTableError, MissingColumnsError, ParameterError
         No table of such actors; no column for `actor`, `hold` or `by`; a name that never occurs.
     """
+    return engine_of(ds).stage(_in_days(ds, asked, attempts_by_instant(ds, asked)))
+
+
+def attempts_by_instant(ds: Dataset, asked: FunnelDefinition) -> ir.Table:
+    """Return the attempt that counts of each entrant: group columns, `actor`, `account_id`, `start_at`, `until`, and the instants `at_2`, `at_3`, ..."""
     material = read_material(ds, asked)
     chosen = engine_of(ds).stage(_best(material, reached_times(material, started(material))))
-    return engine_of(ds).stage(_shaped(ds, asked, _with_groups(ds, material, chosen)))
+    times = [time_column(step) for step in range(2, len(asked.steps) + 1)]
+    return _with_groups(ds, material, chosen).select(*group_columns(asked.by), "actor", "account_id", "start_at", "until", *times)
 
 
-def entrants(ds: Dataset, asked: FunnelDefinition, attempted: ir.Table | None = None) -> pd.DataFrame:
+def entrants(ds: Dataset, asked: FunnelDefinition) -> pd.DataFrame:
     """Return what statistics need of each entrant: group columns, `account_id`, `complete`, `follow_up_days`, `days_2` ...; see `attempts`."""
-    table = attempts(ds, asked) if attempted is None else attempted
     days = [days_column(step) for step in range(2, len(asked.steps) + 1)]
     names = [*group_columns(asked.by), "account_id", "complete", "follow_up_days", *days]
+    table = _in_days(ds, asked, attempts_by_instant(ds, asked))
     return engine_of(ds).run(table.select(*names).order_by(names))
 
 
@@ -96,7 +102,7 @@ def _at_step(material: Material, chosen: ir.Table, step: int | str) -> ir.Table:
     return chosen.select(*material.match, value_at=at, value_code=code)
 
 
-def _shaped(ds: Dataset, asked: FunnelDefinition, table: ir.Table) -> ir.Table:
+def _in_days(ds: Dataset, asked: FunnelDefinition, table: ir.Table) -> ir.Table:
     """Return the attempts with times as days since the start, and how long each was watched."""
     numbers = range(2, len(asked.steps) + 1)
     as_of = instant(cutoff(ds) - pd.Timedelta(1, "us"))

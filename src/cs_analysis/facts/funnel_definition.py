@@ -19,6 +19,7 @@ Entry = Literal["first", "best"]
 Actor = Literal["user", "account", "session", "lead"]
 Names = str | Sequence[str]
 Length = str | timedelta
+Attribution = Literal["first", "last"] | int
 
 _LONGEST_MONTH_DAYS = 31
 _UNDEFINED = frozenset(
@@ -56,7 +57,7 @@ class FunnelDefinition:
     hold: str | None = None
     start: Moment | None = None
     end: Moment | None = None
-    attribution: Literal["first", "last"] | int = "first"
+    attribution: Attribution = "first"
     window: Window = field(init=False)
     step_windows: Mapping[str, Window] = field(init=False)
 
