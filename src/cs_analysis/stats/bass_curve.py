@@ -7,7 +7,7 @@ With b = p + q (`rate`) and c = log(q / p) (`odds`), the share of all adopters t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from scipy import optimize, special
 Floats = npt.NDArray[np.float64]
 Criterion = Literal["nls", "ml"]
 
-FASTEST = 8.0  # p + q a period: above it nine of ten adopt within half a period, and whole periods no longer show a curve
+FASTEST = 5.0  # p + q a period: above it nine of ten adopt within one period, and whole periods no longer show a curve
 _MOST_STEPS = 200
 _MOST_STARTS = 12
 _LONGEST_STEP = 2.0
@@ -213,8 +213,19 @@ def optima(problem: Problem) -> list[Solution]:
     lowest = np.min([around[i : i + rows, j : j + columns] for i in range(3) for j in range(3)], axis=0)
     low = np.argwhere(value == lowest)
     low = low[np.argsort(value[tuple(low.T)], kind="stable")][:_MOST_STARTS]
-    found = [minimised(problem, _start(problem, float(rate[i, j]), float(odds[i, j]))) for i, j in low]
-    return sorted(found, key=lambda each: each.value)
+    found = sorted((minimised(problem, _start(problem, float(rate[i, j]), float(odds[i, j]))) for i, j in low), key=lambda each: each.value)
+    return [_by_way_of_the_peak(problem, found[0]), *found[1:]] if found[0].steepness > _LEVEL**0.5 else found
+
+
+def _by_way_of_the_peak(problem: Problem, stuck: Solution) -> Solution:
+    """Return where steps lead that move the time of the peak instead of p: along a narrow peak, p and q only move together."""
+    log_p, log_q, size = stuck.point
+    rate = np.logaddexp(log_p, log_q)
+    start = np.array([(log_q - log_p) / np.exp(rate), rate, size])
+    time, rate, size = minimised(replace(problem, coordinates=by_peak), start).point
+    odds = time * np.exp(rate)
+    log_p = rate - np.logaddexp(0, odds)
+    return minimised(problem, np.array([log_p, log_p + odds, size]))
 
 
 def _grid(starts: Floats) -> tuple[Floats, Floats]:
