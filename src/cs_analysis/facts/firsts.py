@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import ibis
 import ibis.expr.types as ir
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cs_analysis.data.dataset import Dataset, cutoff, engine_of, relation
@@ -39,9 +40,23 @@ def left_at(ds: Dataset) -> ir.Table | None:
     """
     if "subscriptions" not in ds.tables:
         return None
+    stays = first_stays(ds)
+    return stays.filter(stays.left_at.notnull()).select("account_id", "left_at")
+
+
+def first_stays(ds: Dataset) -> ir.Table:
+    """Return `account_id`, `arrived_at`, `left_at` (missing: not yet by `as_of`): each known account's first stretch of phases of any kind.
+
+    Raises
+    ------
+    MissingTableError
+        The dataset has no subscriptions.
+    """
     spells = customer_spells(ds, policy=ANY_PHASE)
-    gone = spells.filter(spells.spell == 1, spells.ended_at < known_until(ds))
-    return gone.select("account_id", left_at=gone.ended_at)
+    first = spells.filter(spells.spell == 1)
+    return first.select(
+        "account_id", arrived_at=first.started_at, left_at=ibis.ifelse(first.ended_at < known_until(ds), first.ended_at, ibis.null("timestamp(6)"))
+    )
 
 
 def first_use_durations(ds: Dataset, events: ir.Table, *, since: Mapping[str, pd.Timestamp] | None = None, by: By = None) -> pd.DataFrame:
@@ -94,15 +109,14 @@ def durations_to(ds: Dataset, reached: ir.Table, *, origins: ir.Table, way: str)
         Keys, `duration_days`, `observed`, `ended_by` (`way` or `"left"`, missing while neither) and `count`. Times under observation are
         rounded down, so that nobody counts as watched for a time whose last instant has not been seen.
     """
-    units = _joined(origins.filter(origins.origin_at < known_until(ds)), reached)
+    units = with_fact(origins.filter(origins.origin_at < known_until(ds)), reached)
     left = left_at(ds)
-    units = units.mutate(left_at=ibis.null("timestamp(6)")) if left is None else _joined(units, left)
+    units = units.mutate(left_at=ibis.null("timestamp(6)")) if left is None else with_fact(units, left)
     units = units.filter(units.left_at.isnull() | (units.left_at > units.origin_at))
     there = units.reached_at.notnull() & (units.left_at.isnull() | (units.reached_at <= units.left_at))
     end = ibis.cases((there & (units.reached_at > units.origin_at), units.reached_at), (there, units.origin_at), else_=units.left_at)
     how = ibis.cases((there, way), (units.left_at.notnull(), "left"), else_=ibis.null("string"))
-    last = ibis.timestamp((cutoff(ds) - pd.Timedelta(1, "us")).isoformat(sep=" "))
-    waited = end.fill_null(last).delta(units.origin_at, unit="microsecond").cast("int64")
+    waited = microseconds(units.origin_at, end.fill_null(last_known(ds)))
     keys = [name for name in origins.columns if name not in ("account_id", "origin_at")]
     return _as_durations(engine_of(ds).run(_counted(units.select(*keys, waited=waited, ended_by=how), [*keys, "waited", "ended_by"])))
 
@@ -112,7 +126,23 @@ def known_until(ds: Dataset) -> ir.TimestampScalar:
     return ibis.timestamp(cutoff(ds).isoformat(sep=" "))
 
 
-def _joined(units: ir.Table, facts: ir.Table) -> ir.Table:
+def last_known(ds: Dataset) -> ir.TimestampScalar:
+    """Return the last instant that is known, for expressions."""
+    return ibis.timestamp((cutoff(ds) - pd.Timedelta(1, "us")).isoformat(sep=" "))
+
+
+def microseconds(start: ir.TimestampColumn, end: ir.TimestampValue) -> ir.IntegerColumn:
+    """Return the time between two instants."""
+    return end.delta(start, unit="microsecond").cast("int64")
+
+
+def on_grid(waited: pd.Series, observed: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Return microseconds in days on the grid of `stats.durations`: observed ends to the nearest step, time under observation rounded down."""
+    steps = waited.to_numpy("float64") * _STEPS / _MICROSECONDS  # exact where it is a whole number
+    return np.asarray(np.where(observed, np.rint(steps), np.floor(steps)) / 1e9)
+
+
+def with_fact(units: ir.Table, facts: ir.Table) -> ir.Table:
     """Return the units with the last column of `facts`, missing where there is none; the columns before it are the keys."""
     *keys, value = facts.columns
     renamed = facts.select(value, **{f"{key}_there": key for key in keys})
@@ -125,9 +155,7 @@ def _counted(rows: ir.Table, keys: list[str]) -> ir.Table:
 
 
 def _as_durations(counted: pd.DataFrame) -> pd.DataFrame:
-    """Return counted waits in microseconds as durations on the grid of `stats.durations`: ends to the nearest step, other times rounded down."""
-    observed = counted["ended_by"].notna()
-    steps = counted["waited"].to_numpy("float64") * _STEPS / _MICROSECONDS  # exact where it is a whole number
-    days = np.where(observed, np.rint(steps), np.floor(steps)) / 1e9
-    timed = counted.drop(columns=["waited", "ended_by", "count"]).assign(duration_days=days, observed=observed)
+    """Return counted waits in microseconds as durations."""
+    observed = counted["ended_by"].notna().to_numpy()
+    timed = counted.drop(columns=["waited", "ended_by", "count"]).assign(duration_days=on_grid(counted["waited"], observed), observed=observed)
     return timed.assign(ended_by=counted["ended_by"].astype("object").where(observed, None), count=counted["count"])
