@@ -46,7 +46,7 @@ def _free(material: Material, reached: dict[int, ir.Table], *, before: int, step
         return reached[before]
     used = reached[max(same)].select(*material.key, used_at="at")
     both = reached[before].inner_join(used, material.key)
-    return both.select(*material.key, "until", at=ibis.greatest(both["at"], both.used_at + ibis.interval(microseconds=1)))
+    return material.engine.stage(both.select(*material.key, "until", at=ibis.greatest(both["at"], both.used_at + ibis.interval(microseconds=1))))
 
 
 def _not_after(material: Material, found: ir.Table, bound: ir.Table) -> ir.Table:
