@@ -26,7 +26,8 @@ from cs_analysis.stats.bass_curve import (
 
 Method = Literal["nls", "ml", "ols"]
 
-_SAME = 1e-9  # two values of a criterion, both on a scale of 1, that differ by less are called equal
+_SAME = 1e-12  # two values of a criterion, both on a scale of 1, that differ by less are called equal
+_STRAIGHT = 1e-9  # a bend of the regression, for counts as shares of their sum, that is rounding
 _FLAT = 1e-7  # a gradient on that scale below which steps have arrived
 
 
@@ -157,7 +158,7 @@ def regression(counts: Floats) -> Regression:
     inside = b * b - 4 * a * c
     if inside < 0:
         raise ConvergenceError("the regression has no real m: b^2 < 4 a c, its quadratic in m has complex roots. Use method='nls'.")
-    if not (a > 0 and c < -_SAME):
+    if not (a > 0 and c < -_STRAIGHT):
         raise ConvergenceError(f"the regression gives no Bass curve: it needs a > 0 and c < 0, and a = {a * unit:.4g}, c = {c / unit:.4g}. Use method='nls'.")
     m = (-b - np.sqrt(inside)) / (2 * c)
     missed = counts / unit - design @ np.array([a, b, c])
