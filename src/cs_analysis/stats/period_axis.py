@@ -134,4 +134,4 @@ def _check_steps(axis: PeriodAxis, ordered: pd.Series, steps: Floats) -> None:
         last, following = ordered.iloc[int(uneven[0])], ordered.iloc[int(uneven[0]) + 1]
         absent = PeriodAxis(last, axis.step, axis.unit).label(1)
         text = f"periods must follow each other without a gap; after {last} comes {following}, and {absent} is missing"
-        raise ParameterError(f"{text}. Add it, with 0 if there was nothing in it.")
+        raise ParameterError(f"{text}. Add it, with 0 if there was nothing in it; label periods by their first day.")
