@@ -66,7 +66,7 @@ def activation_difference(
     Raises
     ------
     MissingTableError, MissingColumnsError, NotEnoughDataError, ParameterError
-        As for `activation_rate`; the column has one value only; a column is named in two of `between`, `adjust_for` and `by`.
+        As for `activation_rate`; the column has one value only, or is one of `adjust_for` or `by` too.
 
     References
     ----------
@@ -83,9 +83,9 @@ def activation_difference(
     """
     check_conf_level(conf_level)
     strata, keys = by_columns(adjust_for), by_columns(by)
-    columns = [*keys, between, *strata]
-    if len(set(columns)) < len(columns):
-        raise ParameterError(f"between, adjust_for and by must name different columns, not {', '.join(map(repr, columns))}.")
+    if between in (*keys, *strata):
+        raise ParameterError(f"between must be another column than those in adjust_for and by, not {between!r}.")
+    columns = list(dict.fromkeys([*keys, between, *strata]))
     window = parse_window(within, name="within")
     waits = reached_within(ds, activated_at(ds, actions, need=need), origins=account_starts(ds, by=columns), window=window)
     side, *layers = group_columns([between, *strata])
