@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -96,7 +97,8 @@ def entry(name: str, language: str = "en") -> Entry:
     """
     metrics = _texts("en")["metric"]
     if name not in metrics:
-        raise ParameterError(f"the glossary has no metric {name!r}. It has: {', '.join(names())}.")
+        close = get_close_matches(name, names(), n=3) or names()[:3]
+        raise ParameterError(f"the glossary has no metric {name!r}. Closest are {', '.join(close)}; `glossary.names()` lists all {len(names())}.")
     words = {**metrics[name], **_texts(language)["metric"][name]}
     words["pitfalls"] = tuple(words["pitfalls"])
     return Entry(name=name, **{field.name: words[field.name] for field in fields(Entry) if field.name != "name"})
