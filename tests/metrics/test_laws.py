@@ -14,6 +14,7 @@ from cs_analysis.data.engine import Engine, compiled
 from cs_analysis.stats.estimates import COLUMNS, check_unit
 
 AS_OF = "2026-03-31"
+RELEASED = {"login": "2025-10-01", "report": "2025-12-01"}  # otherwise the first use of all groups together says when
 FUNNEL = {"steps": ["login", "report"], "within": "14d"}
 ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the dataset alone
     "funnel": FUNNEL,
@@ -23,12 +24,17 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
     "onboarding_dropoff": {"steps": ["login", "report"]},  # which steps there are without it depends on all accounts
     "onboarding_csat": {"steps": ["login", "report"], "survey": "nps"},
 }
-OTHERS = {"funnel_actors"}  # public names of metric modules that do not return estimates
+OTHERS = {"funnel_actors", "adopters_by_wait"}  # public names of metric modules that do not return estimates
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
 NAMED_OTHERWISE = {"customer_survival": "survival", "funnel": "conversion"}  # what the main metric is called
 COMPARING = {"conversion_difference", "conversion_change"}  # their groups are set against each other
 WITHOUT_LIMITS = {"customer_survival", "funnel", "time_to_convert", "time_to_value"}  # rows whose limits are missing, as their docstrings say
+ONE_ACCOUNT = {"stickiness", "usage_frequency", "usage_breadth", "usage_depth", "feature_breadth", "feature_usage", "sessions"}  # says nothing of others
 FACTS = {
+    "lifecycle",
+    "sessions",
+    "usage_anomalies",
+    "days_since_first_use",
     "mrr",
     "active_users",
     "joined_and_left",
