@@ -68,7 +68,7 @@ def test_the_naive_quantile_would_be_too_short() -> None:
 def test_a_difference_between_two_groups_is_newcombes() -> None:
     ds = many({("2026-02-01", "x"): (70, 56), ("2026-02-01", "y"): (80, 48)})
     found = cs.conversion_difference(ds, STEPS, within="7d", actor="account", correction="holm")
-    assert found["metric"].tolist() == ["conversion_difference", "adjusted_p_value", "step_conversion_difference", "adjusted_p_value"]
+    assert found["metric"].tolist() == [f"{share}_{end}" for share in ("conversion", "step_conversion") for end in ("difference", "adjusted_p_value")]
     row = found.iloc[0]
     np.testing.assert_allclose(row[["estimate", "conf_low", "conf_high"]].astype(float), newcombe_difference((56, 70), (48, 80)), rtol=1e-9)
     assert row[["segment", "step", "event", "n"]].tolist() == ["x", 2, "buy", 70]

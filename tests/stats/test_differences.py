@@ -47,7 +47,7 @@ def test_shares_equal_r(golden: Reader) -> None:
 def test_adjusted_p_values_equal_r(golden: Reader, correction: str) -> None:
     cases = golden("comparisons/adjusted.csv")
     found = compare(*with_p(cases["p"].tolist()), correction=correction)
-    rows = found[found["metric"] == "adjusted_p_value"]
+    rows = found[found["metric"] == "score_adjusted_p_value"]
     np.testing.assert_allclose(rows["estimate"], cases[correction], rtol=1e-12)
     assert set(rows["n"]) == {7}
     assert rows["group"].tolist() == list(range(7))
@@ -62,7 +62,7 @@ def test_the_interval_ends_at_zero_where_p_is_one_minus_the_level() -> None:
 def test_a_comparison_that_cannot_be_made_is_not_counted() -> None:
     a, b = with_p([0.01, 0.02, 0.03])
     a.loc[1, ["estimate", "conf_low", "conf_high"]] = np.nan
-    rows = compare(a, b, correction="holm").query("metric == 'adjusted_p_value'")
+    rows = compare(a, b, correction="holm").query("metric == 'score_adjusted_p_value'")
     # Two are left: 2 x .01, then the larger of that and 1 x .03.
     np.testing.assert_allclose(rows["estimate"], [0.02, np.nan, 0.03])
     assert set(rows["n"]) == {2}
@@ -132,7 +132,7 @@ def test_the_rest_is_all_other_groups_together(golden: Reader) -> None:
 def test_of_two_groups_there_is_one_comparison(golden: Reader) -> None:
     lung = golden("survival/lung.csv")
     found = compare_with_rest(lung, "sex", lambda rows: restricted_mean_time(rows, horizon="365d"), correction="holm")
-    assert found["metric"].tolist() == ["restricted_mean_time_difference", "adjusted_p_value"]
+    assert found["metric"].tolist() == ["restricted_mean_time_difference", "restricted_mean_time_adjusted_p_value"]
     assert found["n"].tolist() == [90, 1]
 
 

@@ -21,7 +21,8 @@ from cs_analysis.stats.mix import mix_and_rate
 from cs_analysis.stats.quantiles import stage_quantiles
 from cs_analysis.stats.stages import stage_shares
 
-_METRICS = {"share_within_difference": "conversion_difference", "share_of_previous_difference": "step_conversion_difference"}
+_SHARES = {"share_within": "conversion", "share_of_previous": "step_conversion"}
+_METRICS = {f"{old}{end}": f"{new}{end}" for old, new in _SHARES.items() for end in ("_difference", "_adjusted_p_value")}
 _YEARS_BACK = pd.Timedelta(1200, "D")  # holds three years, so two finished ones
 
 
@@ -135,7 +136,8 @@ def conversion_difference(
         Column that makes the groups. With a column of the event table an account can be on both sides; the limits take the sides for
         independent then.
     correction : {"holm", "benjamini_hochberg"}, optional
-        Adds a row `adjusted_p_value` to each difference, adjusted for all of them, as in `compare`.
+        Adds the metrics `conversion_adjusted_p_value` and `step_conversion_adjusted_p_value`, adjusted for all differences of the table, as
+        in `compare`.
     conf_level : float
         Level of the limits.
     **options

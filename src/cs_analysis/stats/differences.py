@@ -30,7 +30,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, *, correction: Correction | None =
     a, b : DataFrame
         Estimates with limits of the same confidence level.
     correction : {"holm", "benjamini_hochberg"}, optional
-        Adds a row `adjusted_p_value` to each difference, adjusted for the number of differences in the table: Holm keeps the chance of
+        Adds a row `<metric>_adjusted_p_value` to each difference, adjusted for the number of differences in the table: Holm keeps the chance of
         even one false alarm, Benjamini-Hochberg the expected share of false ones among the alarms. The limits stay those of one comparison.
     conf_level : float
         Confidence level of the limits in `a` and `b`.
@@ -40,7 +40,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, *, correction: Correction | None =
     DataFrame
         Estimates with the paired keys and, for each key that is compared, its value in `a` and as `against_<key>` that in `b`. Metric
         `<metric>_difference` in the unit of the metric, `n` = the smaller base of the two; limits are missing where either lacks one it
-        needs. `adjusted_p_value` (unit `share`, no limits, `n` = differences compared) is that of the normal test that agrees with the
+        needs. `<metric>_adjusted_p_value` (unit `share`, no limits, `n` = differences compared) is that of the normal test that agrees with the
         interval: at the level at which the interval ends at zero.
 
     Raises
@@ -197,7 +197,8 @@ def _with_p_values(table: pd.DataFrame, *, correction: Correction, conf_level: f
     adjusted = np.full(len(raw), np.nan)
     known = np.isfinite(raw)
     adjusted[known] = _adjusted(raw[known], correction)
-    rows = table.assign(metric="adjusted_p_value", unit="share", estimate=adjusted, conf_low=np.nan, conf_high=np.nan, n=int(known.sum()))
+    names = table["metric"].str.removesuffix("_difference") + "_adjusted_p_value"
+    rows = table.assign(metric=names, unit="share", estimate=adjusted, conf_low=np.nan, conf_high=np.nan, n=int(known.sum()))
     return pd.concat([table, rows]).sort_index(kind="stable", ignore_index=True)
 
 
