@@ -38,7 +38,7 @@ _PUBLIC = {
     "metrics.features": ("feature_usage",),
     "metrics.anomalies": ("usage_anomalies",),
     "metrics.funnel": ("funnel", "funnel_actors"),
-    "metrics.conversion": ("time_to_convert", "conversion_difference", "conversion_change"),
+    "metrics.conversion": ("time_to_convert", "conversion_by_period", "conversion_difference", "conversion_change", "usual_steps"),
     "metrics.retention": ("cohort_retention", "retention_definitions"),
     "metrics.churn": ("logo_churn_rate", "customer_survival"),
     "metrics.revenue": ("mrr",),

@@ -110,3 +110,20 @@ def test_what_cannot_be_compared_is_refused_in_words() -> None:
         cs.conversion_change(ds, STEPS, within="7d", periods=("2026-01-01", "2026-03-20"))
     with pytest.raises(cs.errors.ParameterError, match="quantiles"):
         cs.time_to_convert(ds, STEPS, within="7d", quantiles=[50])
+
+
+def test_a_young_period_rests_on_those_who_have_had_the_whole_window() -> None:
+    ds = many({("2026-05-31", "x"): (4, 3), ("2026-06-02", "x"): (4, 1), ("2026-06-28", "x"): (6, 0)})
+    found = cs.conversion_by_period(ds, STEPS, within="7d", actor="account")
+    # In June one of ten converts after a day; the six of the 28th are seen for 2.99 days: 1 - 9/10 at 1 day.
+    assert found[["period", "estimate", "n"]].to_numpy().tolist() == [
+        [pd.Timestamp("2026-05-01"), 0.75, 4],
+        [pd.Timestamp("2026-06-01"), pytest.approx(0.1), 10],
+    ]
+    late = cs.conversion_by_period(ds, STEPS, within="60d", actor="account")
+    assert late["estimate"].isna().all()
+
+
+def test_the_usual_steps_are_those_of_most_accounts_in_the_order_of_their_waits() -> None:
+    ds = many({("2026-01-10", "x"): (4, 3)})
+    assert cs.usual_steps(ds) == ["visit", "buy"]

@@ -19,22 +19,29 @@ FUNNEL = {"steps": ["login", "report"], "within": "14d"}
 ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the dataset alone
     "funnel": FUNNEL,
     "time_to_convert": FUNNEL,
+    "conversion_by_period": FUNNEL,
     "conversion_difference": FUNNEL,
     "conversion_change": FUNNEL,
+    "adoption_curve": {"released": RELEASED},
+    "rogers_categories": {"released": RELEASED},
     "onboarding_dropoff": {"steps": ["login", "report"]},  # which steps there are without it depends on all accounts
     "onboarding_csat": {"steps": ["login", "report"], "survey": "nps"},
 }
-OTHERS = {"funnel_actors", "adopters_by_wait"}  # public names of metric modules that do not return estimates
+OTHERS = {"funnel_actors", "usual_steps", "adopters_by_wait"}  # public names of metric modules that do not return estimates
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
-NAMED_OTHERWISE = {"customer_survival": "survival", "funnel": "conversion"}  # what the main metric is called
+NAMED_OTHERWISE = {"customer_survival": "survival", "funnel": "conversion", "conversion_by_period": "conversion"}  # what the main metric is called
 COMPARING = {"conversion_difference", "conversion_change"}  # their groups are set against each other
-WITHOUT_LIMITS = {"customer_survival", "funnel", "time_to_convert", "time_to_value"}  # rows whose limits are missing, as their docstrings say
+WITHOUT_LIMITS = {"adoption_curve", "customer_survival", "funnel", "time_to_convert", "time_to_value"}  # rows whose limits are missing, as their docstrings say
 ONE_ACCOUNT = {"stickiness", "usage_frequency", "usage_breadth", "usage_depth", "feature_breadth", "feature_usage", "sessions"}  # says nothing of others
 FACTS = {
     "lifecycle",
     "sessions",
     "usage_anomalies",
     "days_since_first_use",
+    "new_adopters",
+    "rogers_categories",
+    "rogers_share",
+    "category_until",
     "mrr",
     "active_users",
     "joined_and_left",

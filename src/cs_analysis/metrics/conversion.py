@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict, Unpack
 
+import numpy as np
 import pandas as pd
 
 from cs_analysis.data.calendar import Period
-from cs_analysis.data.dataset import Dataset, cutoff
+from cs_analysis.data.dataset import Dataset, cutoff, engine_of
 from cs_analysis.data.local_days import Moment
 from cs_analysis.errors import NotEnoughDataError, ParameterError
-from cs_analysis.facts.attempts import days_column, entrants
+from cs_analysis.facts.attempts import attempts, days_column, entrants
 from cs_analysis.facts.funnel_definition import Actor, Attribution, Entry, FunnelDefinition, Length, Names, Order
 from cs_analysis.facts.groups import By, as_named, group_columns
 from cs_analysis.facts.periods import periods as calendar_periods
+from cs_analysis.facts.steps import steps_or_default
 from cs_analysis.stats.differences import Correction, compare_with_rest
 from cs_analysis.stats.estimates import COLUMNS, check_conf_level
 from cs_analysis.stats.mix import mix_and_rate
 from cs_analysis.stats.quantiles import stage_quantiles
 from cs_analysis.stats.stages import stage_shares
+from cs_analysis.windows import parse_window
 
 _SHARES = {"share_within": "conversion", "share_of_previous": "step_conversion"}
 _METRICS = {f"{old}{end}": f"{new}{end}" for old, new in _SHARES.items() for end in ("_difference", "_adjusted_p_value")}
+_NOBODY = "nobody did {!r} in the range. Widen it."
 _YEARS_BACK = pd.Timedelta(1200, "D")  # holds three years, so two finished ones
 
 
@@ -178,6 +182,104 @@ def conversion_difference(
     return _named(found.assign(metric=found["metric"].replace(_METRICS)), asked, [column, "stage"])
 
 
+def conversion_by_period(
+    ds: Dataset,
+    steps: Sequence[str],
+    *,
+    within: Length,
+    period: Period = "month",
+    by: By = None,
+    conf_level: float = 0.95,
+    **options: Unpack[Options],
+) -> pd.DataFrame:
+    """Conversion to the last step, by the period in which entrants did step 1.
+
+    One minus Kaplan-Meier at the window's end, as in `funnel`: a young period rests on those of its entrants who have had the whole
+    window, and is missing while none has. That a line ends there is no drop.
+
+    Parameters
+    ----------
+    ds, steps, within, by, conf_level
+        As for `funnel`.
+    period : {"day", "week", "month", "quarter", "year"}
+        Length of the periods.
+    **options
+        As for `funnel`.
+
+    Returns
+    -------
+    DataFrame
+        Estimates with the keys of `by` and `period` (first day), periods with entrants only. Metric `conversion`, unit `share`, limits as
+        for `funnel`, `n` = entrants of the period.
+
+    Raises
+    ------
+    MissingTableError, MissingColumnsError, NotEnoughDataError, ParameterError
+        As for `funnel`.
+
+    References
+    ----------
+    As for `funnel`.
+
+    Examples
+    --------
+    >>> import cs_analysis as cs
+    >>> ds, _ = cs.simulate_company(accounts=60, months=6)
+    >>> found = cs.conversion_by_period(ds, ["signed_up", "created_project"], within="14d", actor="account")
+    >>> int(found["n"].sum())
+    60
+    """
+    asked = FunnelDefinition(steps=steps, within=within, by=by, **options)
+    check_conf_level(conf_level)
+    stage = days_column(len(asked.steps))
+    names = [*group_columns(by), "account_id", "start_at", "follow_up_days", stage]
+    units = engine_of(ds).run(attempts(ds, asked).select(*names).order_by(names))
+    if units.empty:
+        raise NotEnoughDataError(_NOBODY.format(asked.steps[0]))
+    frame = calendar_periods(ds, units["start_at"].min(), period=period, unfinished=True)
+    place = np.searchsorted(frame["starts_at"].to_numpy(), units["start_at"].to_numpy(), side="right") - 1
+    units = units.assign(period=frame["period"].to_numpy()[place])
+    keys = [*group_columns(by), "period"]
+    found = stage_shares(units, keys, stages=[stage], horizon_days=asked.horizon_days, cluster=_cluster(asked), conf_level=conf_level)
+    conversion = found[found["metric"] == "share_within"].assign(metric="conversion")
+    return as_named(conversion.sort_values(keys, ignore_index=True)[[*keys, *COLUMNS]])
+
+
+def usual_steps(ds: Dataset, *, within: Length = "30d") -> list[str]:
+    """Names of the up to five events that most accounts first use within the window from their start, in order of their median wait.
+
+    A first look at a product nobody has described yet, not a definition: name your own steps.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Needs `events`.
+    within : str or Timedelta
+        Time from an account's start.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    MissingTableError, NotEnoughDataError, ParameterError
+        No `events`; no event follows an account's start within the window; a window without unit.
+
+    References
+    ----------
+    The events and their order are a heuristic of this package.
+
+    Examples
+    --------
+    >>> import cs_analysis as cs
+    >>> ds, _ = cs.simulate_company(accounts=60, months=6)
+    >>> cs.usual_steps(ds)[0]
+    'created_project'
+    """
+    return steps_or_default(ds, None, window=parse_window(within))
+
+
 def conversion_change(
     ds: Dataset,
     steps: Sequence[str],
@@ -255,7 +357,7 @@ def conversion_change(
 def _entrants(ds: Dataset, asked: FunnelDefinition) -> pd.DataFrame:
     units = entrants(ds, asked)
     if units.empty:
-        raise NotEnoughDataError(f"nobody did {asked.steps[0]!r} in the range. Widen it.")
+        raise NotEnoughDataError(_NOBODY.format(asked.steps[0]))
     return units
 
 
