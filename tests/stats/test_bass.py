@@ -515,8 +515,8 @@ class TestResult:
 @pytest.mark.slow
 @pytest.mark.coverage
 def test_coverage(repository: Path) -> None:
-    """A short run of the study: likelihood limits of a full curve contain the truth in about 95 % (simulation error 1.5 points)."""
+    """A short run of the study: likelihood limits of a full curve contain the truth in about 95 % (simulation error 2.2 points)."""
     study = runpy.run_path(str(repository / "benchmarks" / "coverage" / "bass.py"))["study"]
-    found = pd.DataFrame(study(("ml", "profile"), 20, 200)).set_index("quantity")["coverage"]
+    found = pd.DataFrame(study(("ml", "profile"), 20, 100)).set_index("quantity")["coverage"]
     assert list(found.index) == ["p", "q", "m", "expected_adopters", "adopters", "peak_time"]
-    assert found.between(0.88, 0.995).all()
+    assert found.between(0.87, 0.999).all()
