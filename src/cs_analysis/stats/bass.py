@@ -184,7 +184,8 @@ def fit_bass(
     (peak after 9.0 periods), 95 % profile limits. `"ml"` contains the truth in 94.9 to 95.9 % (p, q, m, peak) with 10, 12 or 20 periods seen, and
     the count of the next period in 94.7 to 95.5 %. `"nls"` takes all periods as equally noisy, which counts are not: p, q and m 92.3 to 97.0 %,
     but the peak 89.7, 91.1 and 90.2 %, and the next count 89.2, 93.4 and 100 %, with 10, 12 and 20 periods seen. So prefer `"ml"` for heads. With
-    10 periods seen, m has no upper limit in 11 % (`"ml"`) and 15 % (`"nls"`) of the series. `benchmarks/coverage` has all figures.
+    10 periods seen, m has no upper limit in 11 % (`"ml"`) and 15 % (`"nls"`) of the series. Bootstrap limits (200 series)
+    cover p, q and m less well: 91.5 to 97 % (`"ml"`), 85 to 94 % (`"nls"`). `benchmarks/coverage` has all figures.
 
     References
     ----------
