@@ -31,7 +31,14 @@ OTHERS = {"funnel_actors", "usual_steps", "adopters_by_wait"}  # public names of
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
 NAMED_OTHERWISE = {"customer_survival": "survival", "funnel": "conversion", "conversion_by_period": "conversion"}  # what the main metric is called
 COMPARING = {"conversion_difference", "conversion_change"}  # their groups are set against each other
-WITHOUT_LIMITS = {"adoption_curve", "customer_survival", "funnel", "time_to_convert", "time_to_value"}  # rows whose limits are missing, as their docstrings say
+WITHOUT_LIMITS = {
+    "adoption_curve",
+    "customer_survival",
+    "funnel",
+    "time_to_convert",
+    "time_to_value",
+    "value_curve",
+}  # rows whose limits are missing, as their docstrings say
 ONE_ACCOUNT = {"stickiness", "usage_frequency", "usage_breadth", "usage_depth", "feature_breadth", "feature_usage", "sessions"}  # says nothing of others
 FACTS = {
     "lifecycle",
@@ -46,6 +53,7 @@ FACTS = {
     "active_users",
     "joined_and_left",
     "activation_rate_naive",
+    "outcome_known",
     "time_to_value_naive",
     "in_progress",
     "onboarding_csat_lowest",

@@ -66,7 +66,8 @@ def activation_rate(
         Estimates with the key `cohort` (first day of the period) if asked for; `n` = accounts of the cohort. Metric `activation_rate`, unit
         `share`, Wilson limits on the effective number of accounts; missing while nobody of the cohort has been watched to the end of the
         window. Metric `activation_rate_naive`, unit `share`: activated so far over all, a fact without limits that is too low for cohorts
-        whose time is not over.
+        whose time is not over. Metric `outcome_known`, unit `share`: accounts that are activated or whose window is over, over all; below 1
+        the cohort is still under way.
 
     Raises
     ------
@@ -82,8 +83,11 @@ def activation_rate(
     --------
     >>> import cs_analysis as cs
     >>> ds, _ = cs.simulate_company(accounts=30, months=6)
-    >>> cs.activation_rate(ds, "signed_up", cohort=None)[["metric", "estimate", "n"]].to_dict("records")
-    [{'metric': 'activation_rate', 'estimate': 1.0, 'n': 30}, {'metric': 'activation_rate_naive', 'estimate': 1.0, 'n': 30}]
+    >>> cs.activation_rate(ds, "signed_up", cohort=None)[["metric", "estimate", "n"]]
+                      metric  estimate   n
+    0        activation_rate       1.0  30
+    1  activation_rate_naive       1.0  30
+    2          outcome_known       1.0  30
     """
     window = parse_window(within, name="within")
     reached = activated_at(ds, actions, need=need)
@@ -91,9 +95,11 @@ def activation_rate(
     keys = [*group_columns(by), *(["cohort"] if cohort else [])]
     horizon = pd.Timedelta(longest_days(window), "D")
     rate = share_within(waits, keys, horizon=horizon, conf_level=conf_level).assign(metric="activation_rate")
-    activated = np.bincount(grouped(waits, keys)[1], waits["count"] * waits["observed"])
-    naive = estimates(rate[keys], metric="activation_rate_naive", unit="share", estimate=activated / rate["n"], n=rate["n"])
-    return as_named(stack([rate, naive]))
+    known = waits["observed"] | (waits["duration_days"] >= longest_days(window))
+    counts = {"activation_rate_naive": waits["observed"], "outcome_known": known}
+    sums = {metric: np.bincount(grouped(waits, keys)[1], waits["count"] * flags) for metric, flags in counts.items()}
+    facts = [estimates(rate[keys], metric=metric, unit="share", estimate=total / rate["n"], n=rate["n"]) for metric, total in sums.items()]
+    return as_named(stack([rate, *facts]))
 
 
 def time_to_value(
@@ -157,6 +163,44 @@ def time_to_value(
     for metric, curve in _value_curves(waits, keys, conf_level=conf_level).items():
         tables.append(first_times(curve, keys, heights=asked, groups=units).assign(metric=metric))
     return as_named(stack([*tables, _naive_times(waits, keys, quantiles=asked)]))
+
+
+def value_curve(ds: Dataset, value: Actions = None, *, need: Need = "any", by: By = None, conf_level: float = 0.95) -> pd.DataFrame:
+    """Share of all accounts that have had first value, and share that has left before it, by days since the start.
+
+    Cumulative incidences (Aalen-Johansen): both and the share that is still on the way add up to 1. `time_to_value` reads its days off
+    the first.
+
+    Parameters
+    ----------
+    ds, value, need, by, conf_level
+        As for `time_to_value`.
+
+    Returns
+    -------
+    DataFrame
+        Estimates with the keys `ended_by` ("value", "left") and `time_days`, a row whenever somebody ends so. Metric `value_curve`, unit
+        `share`, `n` = accounts on the way just before; limits are missing where the share is 1.
+
+    Raises
+    ------
+    MissingTableError, MissingColumnsError, NotEnoughDataError, ParameterError
+        As for `time_to_value`.
+
+    References
+    ----------
+    Aalen and Johansen (1978), Scandinavian Journal of Statistics 5, 141-150. Gaynor et al. (1993), Journal of the American Statistical
+    Association 88, 400-409 (variance).
+
+    Examples
+    --------
+    >>> import cs_analysis as cs
+    >>> ds, _ = cs.simulate_company(accounts=30, months=6)
+    >>> cs.value_curve(ds, "signed_up")[["ended_by", "time_days", "estimate"]].to_dict("records")
+    [{'ended_by': 'value', 'time_days': 0.0, 'estimate': 1.0}]
+    """
+    curve = cumulative_incidence(value_durations(ds, value, need=need, by=by), group_columns(by), conf_level=conf_level)
+    return as_named(curve.assign(metric="value_curve"))
 
 
 def value_durations(ds: Dataset, value: Actions = None, *, need: Need = "any", by: By = None) -> pd.DataFrame:
