@@ -39,8 +39,21 @@ WITHOUT_LIMITS = {
     "time_to_value",
     "value_curve",
 }  # rows whose limits are missing, as their docstrings say
-ONE_ACCOUNT = {"stickiness", "usage_frequency", "usage_breadth", "usage_depth", "feature_breadth", "feature_usage", "sessions"}  # says nothing of others
+ONE_ACCOUNT = {
+    "stickiness",
+    "usage_frequency",
+    "usage_breadth",
+    "usage_depth",
+    "feature_breadth",
+    "feature_usage",
+    "sessions",
+    "cohort_retention",
+    "retention_definitions",
+}  # says nothing of others
 FACTS = {
+    "retention_backtest",
+    "retention_projection_error",
+    "retention_projection_error_naive",
     "lifecycle",
     "sessions",
     "usage_anomalies",
