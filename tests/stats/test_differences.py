@@ -49,7 +49,7 @@ def test_adjusted_p_values_equal_r(golden: Reader, correction: str) -> None:
     found = compare(*with_p(cases["p"].tolist()), correction=correction)
     rows = found[found["metric"] == "score_adjusted_p_value"]
     np.testing.assert_allclose(rows["estimate"], cases[correction], rtol=1e-12)
-    assert set(rows["n"]) == {7}
+    assert set(rows["comparisons"]) == {7}
     assert rows["group"].tolist() == list(range(7))
 
 
@@ -65,7 +65,7 @@ def test_a_comparison_that_cannot_be_made_is_not_counted() -> None:
     rows = compare(a, b, correction="holm").query("metric == 'score_adjusted_p_value'")
     # Two are left: 2 x .01, then the larger of that and 1 x .03.
     np.testing.assert_allclose(rows["estimate"], [0.02, np.nan, 0.03])
-    assert set(rows["n"]) == {2}
+    assert set(rows["comparisons"]) == {2}
 
 
 def test_symmetric_limits_give_the_wald_difference() -> None:
@@ -133,7 +133,8 @@ def test_of_two_groups_there_is_one_comparison(golden: Reader) -> None:
     lung = golden("survival/lung.csv")
     found = compare_with_rest(lung, "sex", lambda rows: restricted_mean_time(rows, horizon="365d"), correction="holm")
     assert found["metric"].tolist() == ["restricted_mean_time_difference", "restricted_mean_time_adjusted_p_value"]
-    assert found["n"].tolist() == [90, 1]
+    assert found["n"].tolist() == [90, 90]
+    assert found["comparisons"].tolist() == [1, 1]
 
 
 def test_a_missing_group_is_one_too() -> None:

@@ -141,7 +141,7 @@ def conversion_difference(
         independent then.
     correction : {"holm", "benjamini_hochberg"}, optional
         Adds the metrics `conversion_adjusted_p_value` and `step_conversion_adjusted_p_value`, adjusted for all differences of the table, as
-        in `compare`.
+        in `compare`, and the key `comparisons` with their number.
     conf_level : float
         Level of the limits.
     **options
@@ -179,7 +179,8 @@ def conversion_difference(
 
     (column,) = group_columns(by)
     found = compare_with_rest(_entrants(ds, asked), column, shares, correction=correction, conf_level=conf_level)
-    return _named(found.assign(metric=found["metric"].replace(_METRICS)), asked, [column, "stage"])
+    keys = [column, "stage", *(["comparisons"] if correction else [])]
+    return _named(found.assign(metric=found["metric"].replace(_METRICS)), asked, keys)
 
 
 def conversion_by_period(

@@ -40,7 +40,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, *, correction: Correction | None =
     DataFrame
         Estimates with the paired keys and, for each key that is compared, its value in `a` and as `against_<key>` that in `b`. Metric
         `<metric>_difference` in the unit of the metric, `n` = the smaller base of the two; limits are missing where either lacks one it
-        needs. `<metric>_adjusted_p_value` (unit `share`, no limits, `n` = differences compared) is that of the normal test that agrees with the
+        needs. `<metric>_adjusted_p_value` (unit `share`, no limits; the key `comparisons` says for how many) is that of the normal test that agrees with the
         interval: at the level at which the interval ends at zero.
 
     Raises
@@ -198,8 +198,10 @@ def _with_p_values(table: pd.DataFrame, *, correction: Correction, conf_level: f
     known = np.isfinite(raw)
     adjusted[known] = _adjusted(raw[known], correction)
     names = table["metric"].str.removesuffix("_difference") + "_adjusted_p_value"
-    rows = table.assign(metric=names, unit="share", estimate=adjusted, conf_low=np.nan, conf_high=np.nan, n=int(known.sum()))
-    return pd.concat([table, rows]).sort_index(kind="stable", ignore_index=True)
+    rows = table.assign(metric=names, unit="share", estimate=adjusted, conf_low=np.nan, conf_high=np.nan)
+    both = pd.concat([table, rows]).sort_index(kind="stable", ignore_index=True)
+    both.insert(both.columns.get_loc("metric"), "comparisons", int(known.sum()))
+    return both
 
 
 def _p_values(table: pd.DataFrame, conf_level: float) -> Floats:
