@@ -196,8 +196,8 @@ class TestRows:
         people = accounts(a="2026-01-05", late="2026-06-01").assign(segment=["x", "y"])
         ds = cs.read_dataset({"accounts": people, "touchpoints": touched}, as_of="2026-02-28")
         table = entrants(ds, FunnelDefinition(steps=["reach", "trial"], within="1h", actor="lead", by="segment"))
-        assert table["by.segment"].tolist() == ["(missing)", "(missing)", "x"]
-        assert table["account_id"].isna().tolist() == [True, True, False]
+        assert table["by.segment"].tolist() == ["x", "(missing)", "(missing)"]
+        assert table["account_id"].isna().tolist() == [False, True, True]
 
 
 class TestAttempts:

@@ -96,7 +96,7 @@ def read_material(ds: Dataset, asked: FunnelDefinition) -> Material:
     named = {"actor": wanted[actor], "code": _code(wanted[event], asked), "at": wanted[at], **({"held": wanted[asked.hold]} if asked.hold else {})}
     account = {"account_id": wanted.account_id} if asked.actor != "account" else {}
     rows = wanted.select(**named, **account, **{f"by.{name}": wanted[name] for name in own})
-    staged = engine_of(ds).stage(_of_known_accounts(ds, rows, asked))
+    staged = engine_of(ds).stage(_narrowed(_of_known_accounts(ds, rows, asked), asked))
     _check_names(ds, asked, staged, source=(table, event))
     return Material(engine_of(ds), asked, staged, end)
 
@@ -210,6 +210,14 @@ def _of_known_accounts(ds: Dataset, rows: ir.Table, asked: FunnelDefinition) -> 
         return rows.semi_join(known, rows[account] == known.known_account)
     joined = rows.left_join(known, rows.account_id == known.known_account)
     return joined.mutate(account_id=joined.known_account).drop("known_account")
+
+
+def _narrowed(rows: ir.Table, asked: FunnelDefinition) -> ir.Table:
+    """Return the rows without values that are read at the start alone, where no attempt can start: less to store."""
+    if asked.order == "any":
+        return rows
+    spared = [name for name in rows.columns if name == "account_id" or (name.startswith("by.") and asked.attribution == "first")]
+    return rows.mutate(**{name: ibis.ifelse(rows.code == 1, rows[name], ibis.null(rows[name].type())) for name in spared})
 
 
 def _check_names(ds: Dataset, asked: FunnelDefinition, rows: ir.Table, *, source: tuple[str, str]) -> None:

@@ -51,8 +51,8 @@ def entrants(ds: Dataset, asked: FunnelDefinition) -> pd.DataFrame:
     """Return what statistics need of each entrant: group columns, `account_id`, `complete`, `follow_up_days`, `days_2` ...; see `attempts`."""
     days = [days_column(step) for step in range(2, len(asked.steps) + 1)]
     names = [*group_columns(asked.by), "account_id", "complete", "follow_up_days", *days]
-    table = _in_days(ds, asked, attempts_by_instant(ds, asked))
-    return engine_of(ds).run(table.select(*names).order_by(names))
+    table = _in_days(ds, asked, attempts_by_instant(ds, asked)).order_by(["start_at", "actor"])
+    return engine_of(ds).run(table.select(*names))
 
 
 def _best(material: Material, reached: ir.Table) -> ir.Table:
