@@ -24,16 +24,16 @@ FIRST = "2025-11-01"
 
 _MAKE = """
 COPY (
-  SELECT TIMESTAMP '{first}' + to_microseconds(CAST(floor(random() * 365 * 86400) AS BIGINT) * 1000000) AS event_at,
+  SELECT TIMESTAMPTZ '{first} 00:00:00+00' + to_microseconds(CAST(floor(random() * 365 * 86400) AS BIGINT) * 1000000) AS event_at,
          'a' || CAST(user // 10 AS VARCHAR) AS account_id, 'u' || CAST(user AS VARCHAR) AS user_id,
          ['login', 'report', 'export', 'share', 'comment'][1 + CAST(floor(random() * 5) AS INTEGER)] AS event
   FROM (SELECT CAST(floor(pow(random(), 2) * {users}) AS BIGINT) AS user FROM range({events}))
 ) TO '{folder}/events.parquet' (FORMAT parquet);
-COPY (SELECT 'a' || CAST(i AS VARCHAR) AS account_id, TIMESTAMP '2025-01-01' AS started_at FROM range({accounts}) t(i))
+COPY (SELECT 'a' || CAST(i AS VARCHAR) AS account_id, TIMESTAMPTZ '2025-01-01 00:00:00+00' AS started_at FROM range({accounts}) t(i))
   TO '{folder}/accounts.parquet' (FORMAT parquet)
 """
 _ROLLING = """
-WITH days AS (SELECT DISTINCT user_id, CAST(event_at AS DATE) AS day FROM events),
+WITH days AS (SELECT DISTINCT user_id, CAST(event_at AT TIME ZONE 'UTC' AS DATE) AS day FROM events),
      stays AS (SELECT day, lead(day) OVER (PARTITION BY user_id ORDER BY day) AS following FROM days),
      changes AS (
        SELECT w, day, 1 AS change FROM stays, (VALUES (1), (7), (28)) t(w)
@@ -45,7 +45,7 @@ QUALIFY day >= DATE '{first}' + CAST(w - 1 AS INTEGER) ORDER BY w, day
 """
 _STICKY = """
 WITH ends AS (SELECT CAST(d - INTERVAL 1 DAY AS DATE) AS last FROM range(DATE '2025-12-01', DATE '2026-11-02', INTERVAL 1 MONTH) r(d)),
-     days AS (SELECT user_id, CAST(event_at AS DATE) AS day, min(account_id) AS account_id FROM events GROUP BY ALL),
+     days AS (SELECT user_id, CAST(event_at AT TIME ZONE 'UTC' AS DATE) AS day, min(account_id) AS account_id FROM events GROUP BY ALL),
      users AS (SELECT last, user_id, min(account_id) AS account_id, count(*) AS days, max(day = last) AS on_last
                FROM days JOIN ends ON day BETWEEN last - 27 AND last GROUP BY ALL)
 SELECT last, account_id, count(*) AS users, sum(days) AS days, sum(CAST(on_last AS INTEGER)) AS on_last FROM users GROUP BY ALL ORDER BY ALL
@@ -71,7 +71,7 @@ def make(folder: Path, events: int) -> None:
     """Write events of one year, ten users an account and a hundred events a user on average, and their accounts."""
     users = max(events // 100, 10)
     with duckdb.connect() as connection:
-        connection.execute("SELECT setseed(0.5)")
+        connection.execute("SET TimeZone = 'UTC'; SELECT setseed(0.5)")
         connection.execute(_MAKE.format(first=FIRST, users=users, events=events, accounts=users // 10 + 1, folder=folder))
 
 
@@ -85,6 +85,7 @@ def limits(table: pd.DataFrame) -> pd.DataFrame:
 def by_sql(folder: Path) -> tuple[Callable[[], pd.DataFrame], Callable[[], pd.DataFrame]]:
     """Return active users and stickiness in hand-written SQL."""
     connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"CREATE VIEW events AS SELECT * FROM '{folder}/events.parquet'")
     return lambda: connection.execute(_ROLLING.format(first=FIRST)).df(), lambda: limits(connection.execute(_STICKY).df())
 
@@ -92,7 +93,11 @@ def by_sql(folder: Path) -> tuple[Callable[[], pd.DataFrame], Callable[[], pd.Da
 def active_in_pandas(folder: Path) -> pd.DataFrame:
     """Return active users by pandas, with the same trick."""
     events = pd.read_parquet(folder / "events.parquet", columns=["event_at", "user_id"])
-    days = pd.DataFrame({"user": events["user_id"], "day": events["event_at"].dt.normalize()}).drop_duplicates().sort_values(["user", "day"])
+    days = (
+        pd.DataFrame({"user": events["user_id"], "day": events["event_at"].dt.tz_convert("UTC").dt.tz_localize(None).dt.normalize()})
+        .drop_duplicates()
+        .sort_values(["user", "day"])
+    )
     following = days.groupby("user")["day"].shift(-1)
     parts = []
     for window in (1, 7, 28):
@@ -107,13 +112,17 @@ def active_in_pandas(folder: Path) -> pd.DataFrame:
 def sticky_in_pandas(folder: Path) -> pd.DataFrame:
     """Return stickiness by pandas."""
     events = pd.read_parquet(folder / "events.parquet", columns=["event_at", "account_id", "user_id"])
-    days = events.assign(day=events["event_at"].dt.normalize()).groupby(["user_id", "day"], as_index=False)["account_id"].min()
+    days = (
+        events.assign(day=events["event_at"].dt.tz_convert("UTC").dt.tz_localize(None).dt.normalize())
+        .groupby(["user_id", "day"], as_index=False)["account_id"]
+        .min()
+    )
     last = days["day"] + pd.offsets.MonthEnd(0)
     inside = days.assign(last=last)[last - days["day"] < pd.Timedelta(28, "D")]
     users = (
         inside.assign(on_last=inside["day"] == inside["last"])
         .groupby(["last", "user_id"], as_index=False)
-        .agg(account_id=("account_id", "min"), days=("day", "size"), on_last=("on_last", "max"))
+        .agg(account_id=("account_id", "first"), days=("day", "size"), on_last=("on_last", "max"))
     )
     sums = users.groupby(["last", "account_id"], as_index=False).agg(users=("days", "size"), days=("days", "sum"), on_last=("on_last", "sum"))
     return limits(sums)

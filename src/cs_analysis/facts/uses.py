@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import ibis
 import ibis.expr.types as ir
@@ -14,6 +15,8 @@ from cs_analysis.errors import ParameterError
 from cs_analysis.facts.groups import By, group_columns, with_groups
 from cs_analysis.facts.periods import periods
 from cs_analysis.windows import Window
+
+_first_events: WeakKeyDictionary[Dataset, pd.Timestamp] = WeakKeyDictionary()  # a scan of all events that each dataset, frozen as it is, needs once
 
 
 def named_events(ds: Dataset, names: str | Sequence[str] | None) -> ir.Table:
@@ -165,11 +168,14 @@ def later(start: ir.TimestampColumn, window: Window) -> ir.TimestampColumn:
 
 
 def local_day(ds: Dataset, instants: ir.TimestampColumn) -> ir.DateColumn:
-    """Return the local date of UTC instants: the zone's offset changes are written out, so that every engine can run it."""
-    table = relation(ds, "events")
-    first = engine_of(ds).run(table.agg(first=table.event_at.min()).order_by("first"))["first"].iloc[0]
-    last = ds.as_of.tz_convert("UTC").tz_localize(None)
+    """Return the local date of UTC instants of events: the zone's offset changes are written out, so that every engine can run it."""
+    if ds not in _first_events:
+        table = relation(ds, "events")
+        _first_events[ds] = engine_of(ds).run(table.agg(first=table.event_at.min()).order_by("first"))["first"].iloc[0]
+    first, last = _first_events[ds], ds.as_of.tz_convert("UTC").tz_localize(None)
     changes = offset_changes(ds.calendar, last if pd.isna(first) else first, last)
+    if len(changes) == 1 and changes[0][1] == 0:
+        return instants.date()
     seconds = ibis.cases(*((instants >= since, offset) for since, offset in reversed(changes)), else_=changes[0][1])
     return (instants + seconds.as_interval("s")).date()
 
