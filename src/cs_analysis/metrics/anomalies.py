@@ -21,8 +21,9 @@ def usage_anomalies(ds: Dataset, *, events: str | Sequence[str] | None = None, h
 
     Each day is judged against the `history` before it (weekday levels and a line, fitted robustly on a scale of even noise), never against later
     days. An ordinary day falls outside its band with about the chance `false_alarms`: 0.01 is three to four alarms a year and group without cause.
-    On simulated counts (2 to 2,000 a day, up to 30 % noise beyond chance, weekends at an eighth) MEASURED. The calendar's holidays are
-    neither judged nor history; holidays it does not know are alarms.
+    On simulated counts (5 to 2,000 users on a weekday, weekends at an eighth, noise beyond chance up to 30 %, growth) alarms came 0.9 to 1.7 times
+    as often as stated at 0.01 (1.1 on average) and 0.6 to 2.3 times (1.3) at 1/365. The calendar's holidays are neither judged nor history; holidays
+    it does not know are alarms.
 
     Parameters
     ----------
