@@ -10,14 +10,15 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cs_analysis.data.calendar import Period
-from cs_analysis.data.dataset import Dataset, engine_of
+from cs_analysis.data.dataset import Dataset, engine_of, relation
 from cs_analysis.errors import ParameterError
-from cs_analysis.facts.groups import By, as_named, by_columns, group_columns
-from cs_analysis.facts.uses import days_of, eligible_accounts, finished_windows, named_events, unit_days, uses_by_account
+from cs_analysis.facts.firsts import known_until
+from cs_analysis.facts.groups import By, as_named, by_columns, group_columns, with_groups
+from cs_analysis.facts.uses import days_of, finished_windows, known_events, later, local_day, named_events
 from cs_analysis.stats.clusters import clustered_share
 from cs_analysis.stats.estimates import estimates, stack
 from cs_analysis.stats.intervals import wilson
-from cs_analysis.windows import parse_window
+from cs_analysis.windows import Window, parse_window
 
 
 def adoption_rate(
@@ -74,11 +75,9 @@ def adoption_rate(
     """
     if minimum_uses < 1:
         raise ParameterError(f"minimum_uses must be at least 1, not {minimum_uses!r}.")
-    window = None if within is None else parse_window(within)
-    events = named_events(ds, event)
-    uses = uses_by_account(ds, events, within=window)
-    eligible = eligible_accounts(ds, by=by, window=window)
-    counted = _counts(ds, events, adopters=uses.filter(uses.uses >= minimum_uses), eligible=eligible, by=group_columns(by))
+    window = None if within is None else parse_window(within, name="within")
+    uses = _uses(ds, named_events(ds, event), within=window)
+    counted = _counts(ds, uses.mutate(enough=uses.uses >= minimum_uses), accounts=_accounts(ds, by=by, window=window), by=group_columns(by))
     rate = wilson(counted["adopters"], counted["eligible"], conf_level=conf_level)
     return estimates(as_named(counted[[*group_columns(by), "event"]]), metric="adoption_rate", unit="share", **rate._asdict(), n=counted["eligible"])
 
@@ -151,21 +150,41 @@ def new_adopter_share(
 def _period_users(ds: Dataset, events: ir.Table, *, period: Period, unit: str, by: list[str]) -> pd.DataFrame:
     """Return for each group, finished period and account: how many `users` there were, and how many of them were `new`."""
     keys = group_columns(by)
-    days = unit_days(ds, events, unit=unit, by=by)
-    present = days.inner_join(days_of(ds, finished_windows(ds, days, period=period)), "day")
-    users = present.group_by(*keys, "unit", "period", "number").agg(account_id=present.account_id.min())
+    grouped = known_events(ds, events, by=by)
+    dated = grouped.select(*keys, "account_id", unit=grouped[unit], day=local_day(ds, grouped.event_at))
+    windows = finished_windows(ds, dated, period=period)
+    present = dated.inner_join(days_of(ds, windows).select("day", "number"), "day")
+    users = present.group_by(*keys, "unit", "number").agg(account_id=present.account_id.min())
     first = users.number.min().over(ibis.window(group_by=[*keys, "unit"]))
     flagged = users.mutate(new=(users.number == first).cast("int64"))
-    counts = flagged.group_by(*keys, "period", "account_id").agg(users=flagged.count(), new=flagged.new.sum())
-    return engine_of(ds).run(counts.order_by([*keys, "period", "account_id"]))
+    counts = flagged.group_by(*keys, "number", "account_id").agg(users=flagged.count(), new=flagged.new.sum())
+    found = engine_of(ds).run(counts.order_by([*keys, "number", "account_id"]))
+    return found.assign(period=windows["period"].to_numpy()[found["number"]])
 
 
-def _counts(ds: Dataset, events: ir.Table, *, adopters: ir.Table, eligible: ir.Table, by: list[str]) -> pd.DataFrame:
-    """Return eligible accounts and adopters for every group and event, with 0 where a group has no adopter."""
+def _uses(ds: Dataset, events: ir.Table, *, within: Window | None) -> ir.Table:
+    """Return `account_id`, `event`, `uses`: how often each account used each event, with a window 0 where it did only outside of it."""
+    if within is None:
+        return events.group_by("account_id", "event").agg(uses=events.count())
+    starts = relation(ds, "accounts").select("account_id", account_start="started_at")
+    joined = events.select("account_id", "event", "event_at").inner_join(starts, "account_id")
+    inside = joined.event_at.between(joined.account_start, later(joined.account_start, within))
+    return joined.group_by("account_id", "event").agg(uses=inside.cast("int64").sum())
+
+
+def _accounts(ds: Dataset, *, by: By, window: Window | None) -> ir.Table:
+    """Return `account_id`, the group columns and `due` of the known accounts: whether the window is over by `as_of`."""
+    accounts = with_groups(ds, relation(ds, "accounts"), by, table="accounts")
+    due = ibis.literal(True) if window is None else later(accounts.started_at, window) < known_until(ds)
+    return accounts.select("account_id", *group_columns(by), due=due)
+
+
+def _counts(ds: Dataset, uses: ir.Table, *, accounts: ir.Table, by: list[str]) -> pd.DataFrame:
+    """Return `eligible` accounts and `adopters` for every group and event, with 0 where a group has no adopter."""
     engine = engine_of(ds)
-    names = engine.run(events.select("event").distinct().order_by("event"))
-    sizes = engine.run(eligible.aggregate(by=by, eligible=eligible.count()).order_by(by or "eligible"))
-    joined = eligible.inner_join(adopters, "account_id")
-    adopted = engine.run(joined.group_by(*by, "event").agg(adopters=joined.count()).order_by([*by, "event"]))
-    table = sizes[sizes["eligible"] > 0].merge(names, how="cross").merge(adopted, on=[*by, "event"], how="left", validate="one_to_one")
+    sizes = engine.run(accounts.aggregate(by=by, eligible=accounts.due.cast("int64").sum()).order_by(by or "eligible"))
+    joined = accounts.inner_join(uses, "account_id")
+    adopted = engine.run(joined.group_by(*by, "event").agg(adopters=(joined.due & joined.enough).cast("int64").sum()).order_by([*by, "event"]))
+    events = adopted[["event"]].drop_duplicates().sort_values("event")
+    table = sizes[sizes["eligible"] > 0].merge(events, how="cross").merge(adopted, on=[*by, "event"], how="left", validate="one_to_one")
     return table.assign(adopters=table["adopters"].fillna(0))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -17,10 +19,12 @@ from cs_analysis.facts.uses import named_events
 from cs_analysis.stats.competing import cumulative_incidence
 from cs_analysis.stats.estimates import check_conf_level, estimates, stack
 from cs_analysis.stats.intervals import Floats, wilson
-from cs_analysis.stats.survival import survival_curve
+from cs_analysis.stats.survival import survival_at, survival_curve
+from cs_analysis.windows import fixed_days
 
 Released = Mapping[str, Moment] | None
 CATEGORIES = ("innovators", "early adopters", "early majority", "late majority", "laggards")
+OTHERS = ("not adopted yet", "left without adopting")
 _UP_TO = np.array([0.025, 0.16, 0.5, 0.84, 1.0])
 _DEVIATIONS = (-2.0, -1.0, 0.0, 1.0)
 
@@ -53,7 +57,7 @@ def adoption_curve(
     DataFrame
         Estimates with the keys `event` and `time_days`, one row a time at which somebody adopted. Metric `adoption_curve` (Aalen-Johansen)
         and metric `adoption_if_nobody_left`, unit `share`, log-log limits, `n` = accounts at risk just before. Nothing beyond the last
-        adoption; an event that nobody adopted has no row.
+        adoption; an event that nobody adopted has no row. The limits are missing where the curve is 1.
 
     Raises
     ------
@@ -72,8 +76,11 @@ def adoption_curve(
     >>> cs.adoption_curve(ds, "signed_up").query("metric == 'adoption_curve'")[["time_days", "estimate"]].to_dict("records")
     [{'time_days': 0.0, 'estimate': 1.0}]
     """
+    check_conf_level(conf_level)
     waits = _waits(ds, event, released=released, by=by)
     keys = [*group_columns(by), "event"]
+    if waits.empty:
+        return as_named(estimates({name: [] for name in (*keys, "time_days")}, metric="adoption_curve", unit="share", estimate=[], n=[]))
     both = cumulative_incidence(waits, keys, conf_level=conf_level)
     curve = both[both["ended_by"] == "used"].drop(columns="ended_by").assign(metric="adoption_curve")
     staying = survival_curve(waits.assign(observed=waits["ended_by"] == "used"), keys, conf_level=conf_level)
@@ -123,7 +130,7 @@ def rogers_categories(
     Raises
     ------
     MissingTableError, MissingColumnsError, ParameterError
-        As for `adoption_curve`; an unknown method; a ceiling below the adopters so far.
+        As for `adoption_curve`; an unknown method; a ceiling that is none of these, or below the adopters so far.
 
     References
     ----------
@@ -141,15 +148,74 @@ def rogers_categories(
     check_conf_level(conf_level)
     if method not in ("share", "time"):
         raise ParameterError(f"method must be 'share' or 'time', not {method!r}.")
+    if not (ceiling in ("observed", "eligible") if isinstance(ceiling, str) else isinstance(ceiling, Real) and np.isfinite(ceiling)):
+        raise ParameterError(f"ceiling must be 'observed', 'eligible' or a number of accounts, not {ceiling!r}.")
     waits = _waits(ds, event, released=released, by=by)
     keys = [*group_columns(by), "event"]
     tables = []
     for values, rows in waits.groupby(keys, dropna=False, sort=True):
         key = dict(zip(keys, values, strict=True))
-        for name, number in _ceilings(rows, method=method, ceiling=ceiling, key=key):
+        for name, number in _ceilings(rows, ceiling="observed" if method == "time" else ceiling):
             tables += _of_event(rows, {**key, "ceiling": name}, method=method, ceiling=number, conf_level=conf_level)
     empty = estimates({name: [] for name in (*keys, "ceiling", "category")}, metric="rogers_categories", unit="count", estimate=[], n=[])
     return as_named(stack(tables or [empty]))
+
+
+def adopters_by_wait(ds: Dataset, event: str, *, width: str | timedelta = "7d", released: Released = None, watched: float = 0.25) -> pd.DataFrame:
+    """Number of accounts that adopt in the first, second, third ... week after they first could, in the form that `fit_bass` takes.
+
+    A Bass curve describes accounts that could all begin together. Those of a company come one by one, so the calendar mixes many curves and
+    shows the growth of the company besides; on clocks of their own, from start or release, they are comparable. Adopters in period k are
+    N (F(k) - F(k-1)), with N all accounts and F their adoption if nobody left (one minus Kaplan-Meier). While everybody is under
+    observation this is a plain count; later it is what the count would be if those who are too young yet or have left were like the rest.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Needs `events`; without `subscriptions` nobody leaves.
+    event : str
+        Name of the event.
+    width : str or Timedelta
+        Length of a period, such as `"7d"`; p and q of the fit are rates a period.
+    released : mapping of event to date or Timestamp, optional
+        As for `adoption_curve`.
+    watched : float
+        The periods end when less than this share of those who have not adopted is still under observation: later counts rest on few.
+
+    Returns
+    -------
+    DataFrame
+        `period` (1, 2, ...) and `adopters`; no row where nobody was under observation for a whole period.
+
+    Raises
+    ------
+    MissingTableError, ParameterError
+        No `events`; an event that never occurs, also in `released`; a width in calendar months; `watched` is no share.
+
+    References
+    ----------
+    Bass, F. M. (1969). A new product growth for model consumer durables. Management Science 15, 215-227. Kaplan, E. L. and Meier, P. (1958).
+    Nonparametric estimation from incomplete observations. Journal of the American Statistical Association 53, 457-481.
+
+    Examples
+    --------
+    >>> import cs_analysis as cs
+    >>> ds, _ = cs.simulate_company(accounts=200, months=12)
+    >>> cs.adopters_by_wait(ds, "report", width="28d")["period"].tolist()[:3]
+    [1, 2, 3]
+    """
+    days = fixed_days(width, name="width")
+    if not 0 < watched <= 1:
+        raise ParameterError(f"watched must be a share above 0 and up to 1, such as 0.25, not {watched!r}.")
+    waits = _waits(ds, event, released=released, by=None)
+    ends = days * np.arange(1, np.floor(waits["duration_days"].max() / days) + 1) if len(waits) else np.array([])
+    if not len(ends):
+        return pd.DataFrame({"period": np.array([], dtype="int64"), "adopters": np.array([], dtype="float64")})
+    units = waits["count"].sum()
+    staying = survival_at(waits.assign(observed=waits["ended_by"] == "used"), at_days=ends)
+    seen = (staying["n"] >= watched * units * staying["estimate"]).cummin()
+    adopters = -units * np.diff(staying.loc[seen, "estimate"], prepend=1.0)
+    return pd.DataFrame({"period": np.arange(1, len(adopters) + 1), "adopters": np.maximum(adopters.round(9), 0.0) + 0.0})
 
 
 def _waits(ds: Dataset, event: str | Sequence[str] | None, *, released: Released, by: By) -> pd.DataFrame:
@@ -163,18 +229,16 @@ def _waits(ds: Dataset, event: str | Sequence[str] | None, *, released: Released
     return first_use_durations(ds, events, since=since, by=by)
 
 
-def _ceilings(rows: pd.DataFrame, *, method: str, ceiling: object, key: Mapping[str, object]) -> Iterator[tuple[str, float]]:
+def _ceilings(rows: pd.DataFrame, *, ceiling: str | float) -> Iterator[tuple[str, float]]:
     """Yield the observed ceiling and the one that was asked for, if it is another."""
     adopters = float(rows.loc[rows["ended_by"] == "used", "count"].sum())
     yield "observed", adopters
-    if method == "time" or ceiling == "observed":
-        return
-    number = float(rows["count"].sum()) if ceiling == "eligible" else ceiling
-    if isinstance(number, bool) or not isinstance(number, int | float) or not number >= adopters:
-        raise ParameterError(
-            f"ceiling must be 'observed', 'eligible' or a number of at least the adopters so far ({adopters:g} of {key['event']!r}), not {ceiling!r}."
-        )
-    yield ("eligible" if ceiling == "eligible" else "given"), float(number)
+    if ceiling == "eligible":
+        yield "eligible", float(rows["count"].sum())
+    elif not isinstance(ceiling, str):
+        if ceiling < adopters:
+            raise ParameterError(f"ceiling must be at least the adopters so far, {adopters:g} of {rows['event'].iloc[0]!r}, not {ceiling!r}.")
+        yield "given", float(ceiling)
 
 
 def _of_event(rows: pd.DataFrame, key: dict[str, object], *, method: str, ceiling: float, conf_level: float) -> list[pd.DataFrame]:
@@ -186,15 +250,12 @@ def _of_event(rows: pd.DataFrame, key: dict[str, object], *, method: str, ceilin
     eligible = int(rows["count"].sum())
     counts = [*sizes, eligible - len(days) - left, left]
     share = wilson(sizes, len(days), conf_level=conf_level)._asdict() if method == "time" else {"estimate": sizes / ceiling if ceiling else sizes * np.nan}
-    everybody, adopters = ({name: [value] * len(part) for name, value in key.items()} | {"category": part} for part in ((*CATEGORIES, *_OTHERS), CATEGORIES))
+    everybody, adopters = ({name: [value] * len(part) for name, value in key.items()} | {"category": part} for part in ((*CATEGORIES, *OTHERS), CATEGORIES))
     return [
         estimates(everybody, metric="rogers_categories", unit="count", estimate=counts, n=eligible),
         estimates(adopters, metric="rogers_share", unit="share", **share, n=len(days)),
         estimates(adopters, metric="category_until", unit="days", estimate=until, n=sizes),
     ]
-
-
-_OTHERS = ("not adopted yet", "left without adopting")
 
 
 def _by_share(days: Floats, ceiling: float) -> tuple[Floats, Floats]:
