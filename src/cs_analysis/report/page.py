@@ -5,17 +5,11 @@ No method returns anything, so that a cell that ends in one leaves no repr behin
 
 from __future__ import annotations
 
-import base64
-import io
 from pathlib import Path
-from typing import cast
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import display
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from PIL import Image
 
 from cs_analysis import __version__, glossary
 from cs_analysis.data.calendar import Period
@@ -24,12 +18,11 @@ from cs_analysis.errors import ParameterError
 from cs_analysis.report import markup
 from cs_analysis.report.cards import card
 from cs_analysis.report.collect import MIME, as_data
-from cs_analysis.show.tables import labelled
+from cs_analysis.show.pictures import picture
+from cs_analysis.show.tables import labelled, notes
 from cs_analysis.show.text import date_text, level_text, period_text, value_text
 from cs_analysis.stats.estimates import key_columns
 
-_DOTS_PER_INCH = 160
-_COLOURS = 256
 _STYLE = Path(__file__).with_name("template") / "notebook.css"
 
 
@@ -76,21 +69,14 @@ class Page:
 
     def figure(self, ax: Axes, *, table: pd.DataFrame, caption: str, alt: str) -> None:
         """Show a figure with its caption and, folded, the numbers behind it."""
-        figure = cast("Figure", ax.figure)
-        with io.BytesIO() as png:
-            figure.savefig(png, format="png", dpi=_DOTS_PER_INCH, facecolor="white")
-            picture = Image.open(png).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
-        plt.close(figure)
-        with io.BytesIO() as small:
-            picture.save(small, format="png", optimize=True)
-            encoded = base64.b64encode(small.getvalue()).decode()
-        display({"image/png": encoded, "text/plain": alt}, metadata={"image/png": {"alt": alt, "width": 820}}, raw=True)
+        picture(ax, alt=alt)
         numbers = self._labelled(table, caption=caption)
         self._html(markup.caption(caption) + markup.folded(self._word("numbers"), numbers), data=table)
 
     def table(self, table: pd.DataFrame, *, caption: str) -> None:
         """Show estimates as a table."""
-        note = markup.sentence(self._word("small_n_note", limit=30)) if (table["n"] < 30).any() else ""
+        marks = notes(table, language=self.language)
+        note = markup.sentence(marks) if marks else ""
         self._html(self._labelled(table, caption=caption) + note, data=table)
 
     def emit(self, table: pd.DataFrame) -> None:
@@ -129,7 +115,7 @@ class Page:
 
     def _labelled(self, table: pd.DataFrame, *, caption: str) -> str:
         words = labelled(table, conf_level=self.conf_level, language=self.language)
-        names = len(key_columns(table)) + (len(table["metric"].unique()) > 1)
+        names = sum(name != "unfinished" for name in key_columns(table)) + (len(table["metric"].unique()) > 1)
         return markup.table(words, caption=caption, figures=len(words.columns) - names)
 
     def _findings(self) -> pd.DataFrame:

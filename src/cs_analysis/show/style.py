@@ -11,9 +11,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import Formatter, FuncFormatter, MaxNLocator
 
 from cs_analysis import glossary
 from cs_analysis.errors import MissingColumnsError, ParameterError
@@ -116,8 +117,12 @@ def bar_marks(rows: pd.DataFrame, *, language: str) -> list[Patch]:
 
 def names_that_fit(ax: Axes, most: int) -> int:
     """Return how many names fit along the axes, where `most` fit along those of a figure of full width."""
-    width = ax.get_position().width * ax.get_figure(root=True).get_size_inches()[0]
-    return max(2, round(most * min(width / 6.3, 1)))
+    return max(2, int(most * min(width_of(ax) / 6.3, 1) + 0.5))
+
+
+def width_of(ax: Axes) -> float:
+    """Return the width of the axes in inches, before texts are given room."""
+    return float(ax.bbox.width) / float(ax.figure.dpi)
 
 
 def colors(count: int) -> list[str]:
@@ -129,11 +134,28 @@ def legend(ax: Axes, handles: Iterable[Any]) -> None:
     """Put the legend above the axes, where it covers no data; none when there is nothing to tell apart."""
     entries = list(handles)
     if entries:
-        longest = max(len(entry.get_label()) for entry in entries)
-        columns = max(1, min(len(entries), 5, 100 // (longest + 6)))
-        # Matplotlib fills column by column; readers read row by row.
-        by_row = [entry for column in range(columns) for entry in entries[column::columns]]
+        by_row, columns = in_rows(entries)
         ax.legend(handles=by_row, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.2)
+
+
+def in_rows(entries: list[Any]) -> tuple[list[Any], int]:
+    """Return legend entries in matplotlib's order, which fills column by column, so that they read row by row; and the number of columns."""
+    longest = max(len(entry.get_label()) for entry in entries)
+    columns = max(1, min(len(entries), 5, 100 // (longest + 6)))
+    return [entry for column in range(columns) for entry in entries[column::columns]], columns
+
+
+def write_beside(ax: Axes, at: tuple[float, float], text: str, *, size: float = 9) -> None:
+    """Write a text to the right of a place, also beyond the axes."""
+    ax.annotate(text, at, xytext=(6, 0), textcoords="offset points", ha="left", va="center", fontsize=size, color=INK, annotation_clip=False)
+
+
+def colour_bar(mesh: ScalarMappable, axes: Axes | list[Axes], *, label: str, writes: Formatter) -> None:
+    """Draw the scale of colours beside the axes."""
+    figure = (axes if isinstance(axes, Axes) else axes[0]).figure
+    bar = figure.colorbar(mesh, ax=axes, format=writes, label=label, aspect=30, pad=0.02)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=9, length=0)
 
 
 def one_metric(table: pd.DataFrame, *, key: str) -> tuple[str, str]:
