@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -224,3 +226,15 @@ def test_an_age_at_which_everybody_is_there_is_projected_as_such() -> None:
     assert found.estimate[0] == found.conf_high[0] == 1
     assert 0.2 < found.estimate[1] < 0.6
     assert np.isnan(found.estimate[2])
+
+
+@pytest.mark.slow
+@pytest.mark.coverage
+def test_limits_cover_what_is_known_of_users_within_accounts(repository: Path) -> None:
+    study = runpy.run_path(str(repository / "benchmarks" / "coverage" / "retention.py"))
+    rng = np.random.default_rng(3)
+    table = cs.cohort_retention(study["company"](400, likeness=0.1, share=0.5, users=6, rng=rng), by="replicate")
+    month_1 = table[table["cohort"].isna() & (table["age"] == 1)]
+    assert len(month_1) == 400
+    assert 0.92 <= (month_1["conf_low"].le(0.5) & month_1["conf_high"].ge(0.5)).mean() <= 0.98
+    assert month_1["estimate"].mean() == pytest.approx(0.5, abs=0.006)  # 400 groups whose standard error is about 0.04
