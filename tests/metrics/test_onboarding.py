@@ -83,6 +83,12 @@ class TestActivationRate:
         assert rates[["estimate", "conf_low", "conf_high"]].iloc[2].isna().all()
         assert estimate(found, "activation_rate_naive", cohort=pd.Timestamp("2026-01-19")) == (0.0, 1)
 
+    def test_a_cohort_is_the_calendars_month(self) -> None:
+        tables = {"accounts": accounts(a="2026-01-31T23:30", b="2026-01-31T22:30"), "events": events(("2026-02-02", "a", "u", "save"))}
+        found = cs.activation_rate(cs.read_dataset(tables, as_of="2026-03-31", timezone="Europe/Berlin"), "save")
+        assert estimate(found, "activation_rate", cohort=pd.Timestamp("2026-02-01")) == (1.0, 1)  # a started at 00:30 on the first of February there
+        assert estimate(found, "activation_rate", cohort=pd.Timestamp("2026-01-01")) == (0.0, 1)
+
     def test_the_last_evening_of_a_window_is_not_its_end(self) -> None:
         tables = {"accounts": accounts(a="2026-01-01"), "events": self.USED.iloc[[1]].assign(event_at=pd.Timestamp("2026-03-01", tz="UTC"))}
         by_day = [cs.activation_rate(cs.read_dataset(tables, as_of=day), within="3d", cohort=None)["estimate"].iloc[0] for day in ("2026-01-03", "2026-01-04")]
@@ -161,6 +167,16 @@ class TestTimeToValue:
     def test_quantiles_lie_between_0_and_1(self, tables: dict[str, pd.DataFrame], quantiles: list[float]) -> None:
         with pytest.raises(cs.errors.ParameterError, match="between 0 and 1"):
             cs.time_to_value(cs.read_dataset(tables, as_of="2026-01-31"), quantiles=quantiles)
+
+
+class TestValueCurve:
+    def test_the_curves_and_those_on_the_way_add_up(self) -> None:
+        sold = phases(*((name, name, "2026-01-01", "2026-01-05" if name == "b" else None, 1) for name in "abcd"))
+        used = events(("2026-01-03", "a", "u", "save"), ("2026-01-20", "b", "u", "save"), ("2026-01-07", "c", "u", "save"))
+        ds = cs.read_dataset({"accounts": accounts(**dict.fromkeys("abcd", "2026-01-01")), "events": used, "subscriptions": sold}, as_of="2026-01-31")
+        found = cs.value_curve(ds, "save")
+        # of 4: value after 2 and 6 days, one left after 4; d is still on the way
+        assert found[["ended_by", "time_days", "estimate", "n"]].values.tolist() == [["left", 4.0, 0.25, 3], ["value", 2.0, 0.25, 4], ["value", 6.0, 0.5, 2]]
 
 
 class TestDropoff:
@@ -337,3 +353,18 @@ class TestRecovery:
         ds, truth = simulated
         found = cs.onboarding_dropoff(ds, ["created_project", "imported_data"], within="60d").set_index(["metric", "event"]).loc[("step_reached", step)]
         assert found["conf_low"] <= truth.of("step_reached", event=step)["value"].iloc[0] <= found["conf_high"]
+
+
+@pytest.mark.slow
+@pytest.mark.coverage
+def test_limits_contain_the_truth_as_often_as_they_say() -> None:
+    """A part of benchmarks/coverage/onboarding.py: 250 groups drawn by lot from one company, with a quarter of the accounts under way."""
+    ds, truth = cs.simulate_company(accounts=6000, months=3, seed=2)
+    part = np.random.default_rng(1).permutation(np.arange(6000) % 250)
+    tables = {"accounts": ds.tables["accounts"].to_pandas(["account_id", "started_at"]).assign(part=part), "events": ds.tables["events"].to_pandas()}
+    found = cs.activation_rate(cs.read_dataset(tables, as_of="2026-10-15"), "shared_report", cohort=None, by="part")
+    rates = found[found["metric"] == "activation_rate"]
+    rate = truth.of("activation_rate")["value"].iloc[0]
+    inside = (rates["conf_low"] <= rate) & (rate <= rates["conf_high"])
+    assert len(inside) == 250
+    assert 0.91 < inside.mean() < 0.985

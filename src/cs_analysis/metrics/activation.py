@@ -44,12 +44,14 @@ def activation_difference(
     ----------
     ds : Dataset
         Needs `events`, and `accounts` with the columns named.
-    actions, need, within
+    actions, need
         As for `activation_rate`.
     between : str
         Column of `accounts` whose values are compared, each with all others; of two values the first with the second.
     adjust_for : str or list of str, optional
         Columns of `accounts` that make the strata; None: only the difference as it is.
+    within
+        As for `activation_rate`.
     by : str or list of str, optional
         Columns of `accounts` to group by.
     conf_level : float
