@@ -70,6 +70,14 @@ def test_groups_stand_side_by_side_with_their_names() -> None:
     assert all(low.get_y() >= high.get_y() + high.get_height() for high, low in zip(ax.patches[:2], ax.patches[2:], strict=True))
 
 
+def test_the_naive_share_is_shown_only_when_asked_for() -> None:
+    table = stack([conversion(1.0, 0.5), conversion(1.0, 0.3, metric="conversion_naive")])
+    assert [bar.get_width() for bar in funnel(table).patches] == [1.0, 0.5]
+    naive = funnel(table, metric="conversion_naive")
+    assert [bar.get_width() for bar in naive.patches] == [1.0, 0.3]
+    assert naive.get_xlabel() != funnel(table).get_xlabel()
+
+
 def test_few_entrants_are_pale_and_rows_that_are_not_over_hatched() -> None:
     ax = funnel(conversion(1.0, 0.5, 0.2, n=[30, 29, 100]).assign(unfinished=[False, False, True]))
     sound, small, running = ax.patches
@@ -116,8 +124,7 @@ def test_it_draws_where_it_is_told_and_changes_neither_setting_nor_table() -> No
         (conversion(1.0, 0.5).assign(unit="EUR"), "shows shares of those who entered; the table's unit is EUR"),
         (stack([conversion(1.0), conversion(1.0)]), "one row for each step; it has several for step 1"),
         (conversion(1.0, 0.5).assign(step=1, plan=["a", "b"]), "step 1 has several"),
-        (conversion(1.0, metric="step_conversion"), "one metric in one unit; the table has none"),
-        (stack([conversion(1.0), conversion(1.0, metric="nps")]), "the table has conversion, nps"),
+        (conversion(1.0, metric="step_conversion"), "must have rows of the metric 'conversion'; it has step_conversion"),
     ],
 )
 def test_wrong_tables_are_refused(table: pd.DataFrame, message: str) -> None:

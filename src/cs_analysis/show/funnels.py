@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from cs_analysis import glossary
-from cs_analysis.errors import ParameterError
+from cs_analysis.errors import MissingColumnsError, ParameterError
 from cs_analysis.show.style import (
     INK,
     SMALL_N,
@@ -31,7 +31,7 @@ from cs_analysis.stats.estimates import key_columns
 _OF_PREVIOUS = "step_conversion"
 
 
-def funnel(table: pd.DataFrame, *, ax: Axes | None = None, language: str = "en") -> Axes:
+def funnel(table: pd.DataFrame, *, metric: str = "conversion", ax: Axes | None = None, language: str = "en") -> Axes:
     """Return axes with one bar a step, from the first step at the top, as long as the share of entrants that reached it.
 
     Intervals are lines through the ends of the bars. Groups stand side by side in each step. Where the table also has the metric
@@ -41,8 +41,10 @@ def funnel(table: pd.DataFrame, *, ax: Axes | None = None, language: str = "en")
     Parameters
     ----------
     table : DataFrame
-        Estimates of one metric (such as `conversion`, unit `share`) with key `step` (1, 2, ...); `event` names the steps, other keys make
-        the groups. Rows of `step_conversion` are used as texts. A boolean column `unfinished` marks rows whose time is not over.
+        Estimates with key `step` (1, 2, ...), as the metric `funnel` returns them; `event` names the steps, other keys make the groups.
+        A boolean column `unfinished` marks rows whose time is not over.
+    metric : str
+        Metric of the bars, in shares. Rows of other metrics than this and `step_conversion` are not shown.
     ax : Axes, optional
         Where to draw; a new figure without it.
     language : str
@@ -55,7 +57,8 @@ def funnel(table: pd.DataFrame, *, ax: Axes | None = None, language: str = "en")
     Raises
     ------
     MissingColumnsError, ParameterError
-        The table is not an estimates table over `step`, is not of shares, holds several metrics, or several rows or names for one step.
+        The table is not an estimates table over `step`, lacks the metric or has it in another unit than shares, or has several rows or
+        names for one step.
 
     Examples
     --------
@@ -66,8 +69,8 @@ def funnel(table: pd.DataFrame, *, ax: Axes | None = None, language: str = "en")
     [1.0, 0.4]
     >>> import matplotlib.pyplot as plt; plt.close(ax.figure)
     """
-    reached, passed = _parts(table)
-    metric, unit = one_metric(reached, key="step")
+    reached, passed = _parts(table, metric=metric)
+    _, unit = one_metric(reached, key="step")
     _check(reached, unit=unit)
     steps = np.sort(reached["step"].unique())
     parts = groups(reached.drop(columns="event", errors="ignore"), key="step", language=language, gaps=True, empty=True)
@@ -85,13 +88,17 @@ def funnel(table: pd.DataFrame, *, ax: Axes | None = None, language: str = "en")
     return ax
 
 
-def _parts(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows of the main metric, and those of the share of the step before."""
+def _parts(table: pd.DataFrame, *, metric: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of the metric, and those of the share of the step before."""
     if "metric" not in table.columns:
-        return table, table
-    between = table["metric"] == _OF_PREVIOUS
+        raise MissingColumnsError(["metric"], table.columns, table="estimates")
     rows = unfinished_rows(table)
-    return rows[~between], rows[between]
+    reached = rows[rows["metric"] == metric]
+    if not len(reached):
+        raise ParameterError(
+            f"the table must have rows of the metric {metric!r}; it has {', '.join(table['metric'].unique()) or 'none'}. Name one with metric=."
+        )
+    return reached, rows[rows["metric"] == _OF_PREVIOUS]
 
 
 def _check(rows: pd.DataFrame, *, unit: str) -> None:
