@@ -76,7 +76,7 @@ def _in_windows(material: Material, started: ir.Table) -> ir.Table:
 
 def _strictly(material: Material, started: ir.Table) -> ir.Table:
     """The rows right after the start, as long as they are those of the next steps and lie in time."""
-    asked, rows = material.asked, material.listed()
+    asked, rows = material.asked, _usable(material, started)
     ordered = ibis.window(group_by=material.match, order_by=["at", "code"])
     ahead = {f"code_{k}": rows.code.lead(k - 1).over(ordered) for k in range(2, len(asked.steps) + 1)}
     ahead |= {f"row_{k}": rows["at"].lead(k - 1).over(ordered) for k in range(2, len(asked.steps) + 1)}
@@ -95,22 +95,33 @@ def _strictly(material: Material, started: ir.Table) -> ir.Table:
 
 
 def _in_any_order(material: Material, started: ir.Table) -> ir.Table:
-    """The instants at which each listed step was first done, in order of time; a name listed twice needs two rows."""
-    steps = material.asked.steps
-    done: dict[int, ir.Table] = {}
-    for step, name in enumerate(steps, start=1):
-        same = [other for other in done if steps[other - 1] == name]
-        done[step] = following(material, _positions(material, started) if not same else _moved(material, done[max(same)]), name)
-    columns = {f"done_{step}": table for step, table in done.items()}
-    wide = reduce(lambda left, named: _beside(material, left, named[1], named[0]), columns.items(), started)
-    times = ibis.array([wide[column].fill_null(_NEVER) for column in columns]).sort()
-    sorted_times = wide.mutate(times=times)
-    at = {time_column(step): sorted_times.times[step - 1].nullif(_NEVER) for step in range(2, len(steps) + 1)}
-    return sorted_times.select(*started.columns, **at)
+    """The instants at which each listed step was first done, in order of time; a name listed twice needs two rows.
+
+    One pass over the listed rows in descending order of time tells at each instant when every name comes next, and next but one.
+    """
+    asked, rows = material.asked, _usable(material, started)
+    again = ibis.window(group_by=[*material.match, "code"], order_by="at")
+    repeated = max(asked.steps.count(name) for name in asked.steps)
+    rows = rows.mutate(**{f"row_{number}": rows["at"].lead(number).over(again) for number in range(1, repeated)}).rename(row_0="at")
+    done = {
+        f"done_{step}": rows[f"row_{asked.steps[: step - 1].count(name)}"].min(where=rows.code == asked.codes[name]) for step, name in enumerate(asked.steps, 1)
+    }
+    onward = ibis.window(group_by=material.match, order_by=ibis.desc("row_0"), range=(None, 0))  # equal instants included
+    following_rows = rows.select(*material.match, "row_0", **{name: first.over(onward) for name, first in done.items()}).distinct()
+    joined = started.inner_join(following_rows, [*material.match, started.start_at == following_rows.row_0])
+    in_time = [ibis.ifelse(joined[name] <= joined.until, joined[name], _NEVER).fill_null(_NEVER) for name in done]
+    times = joined.mutate(times=ibis.array(in_time).sort())
+    at = {time_column(step): times.times[step - 1].nullif(_NEVER) for step in range(2, len(asked.steps) + 1)}
+    return times.select(*started.columns, **at)
 
 
-def _moved(material: Material, positions: ir.Table) -> ir.Table:
-    return positions.select(*material.key, "until", at=positions["at"] + ibis.interval(microseconds=1))
+def _usable(material: Material, started: ir.Table) -> ir.Table:
+    """Return the different listed rows; with one attempt an actor those alone that lie in it."""
+    rows = material.listed()
+    if material.asked.entry == "best":
+        return rows
+    inside = rows.inner_join(started, [*material.match, rows["at"] >= started.start_at, rows["at"] <= started.until])
+    return material.engine.stage(inside.select(*material.match, "code", "at"))
 
 
 def _positions(material: Material, started: ir.Table) -> ir.Table:
