@@ -127,3 +127,5 @@ def test_a_young_period_rests_on_those_who_have_had_the_whole_window() -> None:
 def test_the_usual_steps_are_those_of_most_accounts_in_the_order_of_their_waits() -> None:
     ds = many({("2026-01-10", "x"): (4, 3)})
     assert cs.usual_steps(ds) == ["visit", "buy"]
+    with pytest.raises(cs.errors.NotEnoughDataError, match="only 'visit'"):
+        cs.usual_steps(many({("2026-01-10", "x"): (4, 0)}))

@@ -164,3 +164,25 @@ def test_no_headline_is_no_card(page: Page) -> None:
 
 def test_a_footer_without_metrics_has_no_definitions(ds: cs.Dataset) -> None:
     assert html(shown(Page(ds, title="Test").footer)).startswith('<p class="provenance">')
+
+
+def test_events_that_do_not_occur_are_named() -> None:
+    used = pd.DataFrame({"event_at": pd.to_datetime(["2026-02-01"], utc=True), "account_id": "a", "user_id": "u", "event": "login"})
+    page = Page(cs.read_dataset({"accounts": accounts(a="2026-01-05"), "events": used}, as_of="2026-10-31"), title="Test")
+    with capture_output() as captured:
+        assert page.occur(["login"])
+        assert not page.occur(["login", HOSTILE, "export"])
+    (sentence,) = (output.data["text/html"] for output in captured.outputs)
+    assert "export" in sentence
+    assert "&lt;script&gt;" in sentence
+    assert "login" not in sentence
+
+
+def test_where_data_are_too_few_the_page_says_so(page: Page) -> None:
+    def too_few(n: int) -> pd.DataFrame:
+        raise cs.errors.NotEnoughDataError(f"{n} accounts are too few. Wait.")
+
+    with capture_output() as captured:
+        assert page.estimated(too_few, 2) is None
+        assert page.estimated(SCORES.head, 1).equals(SCORES.head(1))
+    assert [output.data["text/html"].count("2 accounts are too few. Wait.") for output in captured.outputs] == [1]

@@ -265,7 +265,7 @@ def usual_steps(ds: Dataset, *, within: Length = "30d") -> list[str]:
     Raises
     ------
     MissingTableError, NotEnoughDataError, ParameterError
-        No `events`; no event follows an account's start within the window; a window without unit.
+        No `events`; fewer than two events follow an account's start within the window; a window without unit.
 
     References
     ----------
@@ -278,7 +278,10 @@ def usual_steps(ds: Dataset, *, within: Length = "30d") -> list[str]:
     >>> cs.usual_steps(ds)[0]
     'created_project'
     """
-    return steps_or_default(ds, None, window=parse_window(within))
+    found = steps_or_default(ds, None, window=parse_window(within))
+    if len(found) < 2:
+        raise NotEnoughDataError(f"steps need two different events within {within!r} from an account's start; there is only {found[0]!r}. Widen the window.")
+    return found
 
 
 def conversion_change(

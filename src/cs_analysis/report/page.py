@@ -5,7 +5,9 @@ No method returns anything, so that a cell that ends in one leaves no repr behin
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 from IPython.display import display
@@ -13,8 +15,8 @@ from matplotlib.axes import Axes
 
 from cs_analysis import __version__, glossary
 from cs_analysis.data.calendar import Period
-from cs_analysis.data.dataset import Dataset
-from cs_analysis.errors import ParameterError
+from cs_analysis.data.dataset import Dataset, engine_of, relation
+from cs_analysis.errors import NotEnoughDataError, ParameterError
 from cs_analysis.report import markup
 from cs_analysis.report.cards import card
 from cs_analysis.report.collect import MIME, as_data
@@ -22,6 +24,8 @@ from cs_analysis.show.pictures import picture
 from cs_analysis.show.tables import labelled, notes
 from cs_analysis.show.text import date_text, level_text, period_text, value_text
 from cs_analysis.stats.estimates import key_columns
+
+Result = TypeVar("Result")
 
 _STYLE = Path(__file__).with_name("template") / "notebook.css"
 
@@ -99,6 +103,24 @@ class Page:
             return True
         self._html(markup.sentence(self._word("skipped", subject=subject, table=table)))
         return False
+
+    def estimated(self, function: Callable[..., Result], *args: object, **options: object) -> Result | None:
+        """Return what a function returns; where the data are too few for it, say so on the page and return nothing."""
+        try:
+            return function(*args, **options)
+        except NotEnoughDataError as reason:
+            self._html(markup.sentence(str(reason)))
+            return None
+
+    def occur(self, names: Sequence[str], *, leads: bool = False) -> bool:
+        """Return whether events (stages of leads) occur in the data; if one does not, say which, and that usual ones stand in for all of them."""
+        rows = relation(self.ds, "touchpoints" if leads else "events")
+        column = rows.stage if leads else rows.event
+        present = engine_of(self.ds).run(rows.select(name=column).distinct().order_by("name"))["name"]
+        absent = [name for name in names if name not in set(present)]
+        if absent:
+            self._html(markup.sentence(self._word("absent_events", events=", ".join(absent))))
+        return not absent
 
     def footer(self) -> None:
         """Show the definitions of the metrics used and what the report was made from."""
