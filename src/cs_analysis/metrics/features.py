@@ -70,7 +70,7 @@ def feature_usage(
     check_conf_level(conf_level)
     length, keys, names = pd.Timedelta(days=fixed_days(within, name="within")), group_columns(by), offered_events(ds, offered)
     events = known_events(ds, relation(ds, "events"), by=by)
-    rows = engine_of(ds).stage(_recent(ds, events, length, keys))
+    rows = engine_of(ds).stage(_recent(ds, events, length, keys=keys))
     cells = _cells(_first_uses(ds, events, keys), names, keys)
     shown = as_named(cells[[*keys, "event"]])
     age = (cutoff(ds) - cells["first"]) / pd.Timedelta(1, "D")
@@ -92,7 +92,7 @@ def _first_uses(ds: Dataset, events: ir.Table, keys: list[str]) -> pd.DataFrame:
     return engine_of(ds).run(firsts.order_by([*keys, "event"]))
 
 
-def _recent(ds: Dataset, events: ir.Table, length: pd.Timedelta, keys: list[str]) -> ir.Table:
+def _recent(ds: Dataset, events: ir.Table, length: pd.Timedelta, *, keys: list[str]) -> ir.Table:
     """Return the events of the last two windows, narrow: `late` is 1 in the later one and 0 before."""
     middle, start = (ibis.timestamp((cutoff(ds) - windows * length).isoformat(sep=" ")) for windows in (1, 2))
     recent = events.filter(events.event_at >= start)

@@ -77,7 +77,7 @@ def sessions(
     counts = _sessions_by_account(ds, ranked, keys)
     groups = counts.groupby(keys, dropna=False, sort=True)
     codes, shown, totals = groups.ngroup(), groups.size().index.to_frame(index=False), groups[["sessions", "users"]].sum()
-    median = _median_minutes(ds, ranked, keys, counts.assign(code=codes), conf_level=conf_level)
+    median = _median_minutes(ds, ranked, counts.assign(code=codes), keys=keys, conf_level=conf_level)
     named = as_named(shown)
     per_user = clustered_mean(counts["sessions"], counts["users"], groups=codes, conf_level=conf_level)
     n = totals["sessions"].to_numpy()
@@ -112,7 +112,7 @@ def _sessions_by_account(ds: Dataset, ranked: ir.Table, keys: list[str]) -> pd.D
     return engine_of(ds).run(sums.order_by([*keys, "account_id"]))
 
 
-def _median_minutes(ds: Dataset, ranked: ir.Table, keys: list[str], counts: pd.DataFrame, *, conf_level: float) -> Interval:
+def _median_minutes(ds: Dataset, ranked: ir.Table, counts: pd.DataFrame, *, keys: list[str], conf_level: float) -> Interval:
     """Return the median length of each group and period with Woodruff's limits: the lengths at two ranks."""
     groups = counts.groupby("code")
     levels = woodruff_levels(counts["below"], counts["sessions"], groups=counts["code"], conf_level=conf_level)
