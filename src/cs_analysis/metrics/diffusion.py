@@ -148,8 +148,7 @@ def rogers_categories(
     check_conf_level(conf_level)
     if method not in ("share", "time"):
         raise ParameterError(f"method must be 'share' or 'time', not {method!r}.")
-    if not (ceiling in ("observed", "eligible") if isinstance(ceiling, str) else isinstance(ceiling, Real) and np.isfinite(ceiling)):
-        raise ParameterError(f"ceiling must be 'observed', 'eligible' or a number of accounts, not {ceiling!r}.")
+    _check_ceiling(ceiling)
     waits = _waits(ds, event, released=released, by=by)
     keys = [*group_columns(by), "event"]
     tables = []
@@ -201,7 +200,7 @@ def adopters_by_wait(ds: Dataset, event: str, *, width: str | timedelta = "7d", 
     --------
     >>> import cs_analysis as cs
     >>> ds, _ = cs.simulate_company(accounts=200, months=12)
-    >>> cs.adopters_by_wait(ds, "report", width="28d")["period"].tolist()[:3]
+    >>> adopters_by_wait(ds, "commented", width="28d")["period"].tolist()[:3]
     [1, 2, 3]
     """
     days = fixed_days(width, name="width")
@@ -227,6 +226,13 @@ def _waits(ds: Dataset, event: str | Sequence[str] | None, *, released: Released
         raise ParameterError(f"released must name events of the curve ({', '.join(map(str, since))}), not {', '.join(map(repr, unknown))}.")
     since |= {name: ds.calendar.period_start(day, "day") for name, day in (released or {}).items()}
     return first_use_durations(ds, events, since=since, by=by)
+
+
+def _check_ceiling(ceiling: object) -> None:
+    """Refuse what is neither a named ceiling nor a number of accounts."""
+    known = ceiling in ("observed", "eligible") if isinstance(ceiling, str) else isinstance(ceiling, Real) and np.isfinite(float(ceiling))
+    if not known:
+        raise ParameterError(f"ceiling must be 'observed', 'eligible' or a number of accounts, not {ceiling!r}.")
 
 
 def _ceilings(rows: pd.DataFrame, *, ceiling: str | float) -> Iterator[tuple[str, float]]:
