@@ -26,7 +26,7 @@ report: setup  ## run every report on the demo data and say where the pages are
 	@$(RUN) -m cs_analysis report --data data/demo --as-of $(AS_OF) --out reports/$(PERIOD)
 
 test: setup  ## every test: package, docstrings, structure, stored notebook outputs
-	@$(RUN) -m pytest -n 2 --dist loadscope --nbval --nbval-cell-timeout 120 tests src notebooks/reports
+	@$(RUN) -m pytest -n 2 --dist loadscope --nbval --nbval-cell-timeout 120 tests src notebooks/reports notebooks/gallery.ipynb
 
 test-fast: setup  ## the tests without the slow ones, in under two minutes
 	@$(RUN) -m pytest -n 2 --dist loadscope -m "not slow"

@@ -19,14 +19,14 @@ from cs_analysis.report.notebooks import read_report
 from cs_analysis.report.stored import store
 
 ROOT = Path(__file__).parents[1]
-REPORTS = ROOT / "notebooks" / "reports"
+NOTEBOOKS = (*sorted((ROOT / "notebooks" / "reports").glob("*.ipynb")), ROOT / "notebooks" / "gallery.ipynb")
 SAMPLE = ROOT / "reports" / "sample"
 
 
 def main(names: list[str]) -> int:
     """Run the named notebooks, or all, and return the number of those that failed."""
     failures = 0
-    for path in sorted(REPORTS.glob("*.ipynb")):
+    for path in NOTEBOOKS:
         if names and path.stem not in names:
             continue
         with tempfile.TemporaryDirectory() as folder:

@@ -37,7 +37,9 @@ def test_each_movement_starts_where_the_one_before_ended() -> None:
 
 
 def test_the_sign_stands_in_the_label() -> None:
-    assert words(waterfall(MONTH, language="de")) == ["1.000 €", "+300,00 €", "−400,00 €", "+50,00 €", "950,00 €"]
+    assert words(waterfall(MONTH, language="de")) == ["1.000 €", "+300 €", "−400 €", "+50 €", "950 €"]
+    small = movements(opening=10.0, new=0.5, closing=10.5)
+    assert words(waterfall(small, language="tr")) == ["€10,00", "+€0,50", "€10,50"]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_a_hundredth_is_forgiven() -> None:
 
 def test_a_movement_without_an_amount_keeps_its_place() -> None:
     ax = waterfall(movements(opening=1000.0, new=300.0, fx=np.nan, closing=1300.0))
-    assert words(ax) == ["€1,000", "+€300.00", "–", "€1,300"]
+    assert words(ax) == ["€1,000", "+€300", "–", "€1,300"]
     assert bars_of(ax)[2] == (1300, 1300)
 
 

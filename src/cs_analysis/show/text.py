@@ -22,10 +22,10 @@ _NAMED_UNITS = ("days", "per_month")
 _NOISE = 1e-12
 
 
-def value_text(value: float, unit: str, language: str = "en") -> str:
+def value_text(value: float, unit: str, language: str = "en", *, whole: bool = False) -> str:
     """Return one value with its unit, rounded for reading; a dash where it is missing.
 
-    Shares are written as per cent with one decimal, money in whole units from 1,000 on, points and counts as whole numbers, days with
+    Shares are written as per cent with one decimal, money in whole units from 1,000 on (with `whole` always), points and counts as whole numbers, days with
     decimals below ten. What is not nothing does not read as nothing, nor what is not all as all: such shares get a second decimal, and
     smaller ones (and ratios, rates and days) are written as a bound.
 
@@ -45,7 +45,7 @@ def value_text(value: float, unit: str, language: str = "en") -> str:
         return "<" + str(format_decimal(0.01, "0.00", locale=locale))
     if unit in _PATTERNS:
         return _signed(format_decimal(value, _days_pattern(value) if unit == "days" else _PATTERNS[unit], locale=locale))
-    return _money(value, unit, locale, whole=round(abs(value), 2) >= 1000)
+    return _money(value, unit, locale, whole=whole or round(abs(value), 2) >= 1000)
 
 
 def titled(title: str, unit: str, language: str = "en") -> str:

@@ -70,7 +70,7 @@ def waterfall(
     >>> keys = {"movement": ["opening", "new", "churn", "closing"]}
     >>> ax = waterfall(estimates(keys, metric="mrr", unit="EUR", estimate=[1000.0, 300.0, -100.0, 1200.0], n=[20, 4, 1, 23]))
     >>> [text.get_text() for text in ax.texts]
-    ['€1,000', '+€300.00', '−€100.00', '€1,200']
+    ['€1,000', '+€300', '−€100', '€1,200']
     >>> import matplotlib.pyplot as plt; plt.close(ax.figure)
     """
     metric, unit = one_metric(table, key=key)
@@ -124,8 +124,9 @@ def _draw(ax: Axes, rows: pd.DataFrame, *, starts: Floats, ends: Floats) -> None
 
 
 def _labels(ax: Axes, rows: pd.DataFrame, *, at: Floats, language: str) -> None:
-    """Write each amount beside its bar, movements with their sign."""
+    """Write each amount beside its bar, movements with their sign, all with hundredths or none."""
+    whole = bool(rows["estimate"].abs().max() >= 1000)
     for place, row in enumerate(rows.itertuples()):
-        text = value_text(row.estimate, row.unit, language)
+        text = value_text(row.estimate, row.unit, language, whole=whole)
         signed = f"+{text}" if row.estimate > 0 and 0 < place < len(rows) - 1 else text
         write_beside(ax, (max(at[place], 0.0), place), signed)
