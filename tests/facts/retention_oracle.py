@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -34,10 +34,12 @@ def following(day: date, period: str, **calendar: int) -> date:
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     """Return the instant at which a day begins."""
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(timezone.utc)
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
-def retention(rows: list[tuple[datetime, str, str, str]], *, as_of: datetime, zone: ZoneInfo, accounts: dict[str, datetime], **rule: Any) -> dict:
+def retention(  # noqa: C901 - one search, read from top to bottom like the page it follows
+    rows: list[tuple[datetime, str, str, str]], *, as_of: datetime, zone: ZoneInfo, accounts: dict[str, datetime], **rule: Any
+) -> dict:
     """Return {(cohort, age): (returned, n) or (None, n)} from (instant, account, user, event); `as_of` is the first instant not known."""
     period, windows, criterion = rule.get("period", "month"), rule.get("windows", "calendar"), rule.get("criterion", "on")
     calendar = {"week_start": rule.get("week_start", 0), "fiscal": rule.get("fiscal", 1)}

@@ -243,16 +243,16 @@ def _day_numbers(days: np.ndarray) -> np.ndarray:
 def _number_of(day: ir.DateColumn, calendar: Calendar, period: str) -> ir.IntegerColumn:
     """Return the number of the period that holds a local day, counted from 1970 or from year 0."""
     if period in DAYS and period != "month":
-        return _number(_days(day), 0, calendar, period)
-    return _number(0, day.year().cast("int64") * 12 + day.month().cast("int64") - 1, calendar, period)
+        return _number(calendar, period, day=_days(day))
+    return _number(calendar, period, month=day.year().cast("int64") * 12 + day.month().cast("int64") - 1)
 
 
 def _number_on(moment: pd.Timestamp, calendar: Calendar, period: str) -> int:
     day = int(np.datetime64(moment.date(), "D").astype("int64"))
-    return int(_number(day, moment.year * 12 + moment.month - 1, calendar, period))
+    return int(_number(calendar, period, day=day, month=moment.year * 12 + moment.month - 1))
 
 
-def _number(day: Any, month: Any, calendar: Calendar, period: str) -> Any:
+def _number(calendar: Calendar, period: str, *, day: Any = 0, month: Any = 0) -> Any:
     """Return the number of a period from the days since 1970 or the months since year 0, of numbers or of expressions."""
     if period == "day":
         return day

@@ -160,10 +160,12 @@ def retention_definitions(
         `day`, `week` or `month`.
     definitions : list of str
         Names from above.
-    start, event, since, actor, by
+    start, event : str or list of str, optional
         As for `cohort_retention`.
     max_age : int, optional
         Oldest age to report.
+    since, actor, by
+        As for `cohort_retention`.
     conf_level : float
         Level of the limits.
 

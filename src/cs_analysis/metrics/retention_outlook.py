@@ -50,12 +50,14 @@ def retention_projection(
     ----------
     ds : Dataset
         Needs `events`.
-    period, entry, start, event, minimum, since, actor, by
+    period : str
         As for `cohort_retention`.
     criterion : {"on"}
         Other criteria are refused: their cells depend on each other.
     method : {"age_cohort"}
         Curves for contracts are refused.
+    entry, start, event, minimum, since, actor, by
+        As for `cohort_retention`.
     conf_level : float
         Level of the band.
 
@@ -115,9 +117,11 @@ def retention_backtest(
     ----------
     ds : Dataset
         Needs `events`.
+    period : str
+        As for `cohort_retention`.
     hidden : int
         Number of periods to hide; fewer where fewer than two would be left.
-    period, entry, start, event, minimum, since, actor, by
+    entry, start, event, minimum, since, actor, by
         As for `cohort_retention`.
     conf_level : float
         Level of the band that is tried.
