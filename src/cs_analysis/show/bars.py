@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from cs_analysis import glossary
 from cs_analysis.errors import ParameterError
+from cs_analysis.show.limits import interval_lines
 from cs_analysis.show.style import (
     INK,
     PALETTE,
@@ -84,7 +85,7 @@ def bars(table: pd.DataFrame, *, ax: Axes | None = None, unfinished: Collection[
 def _draw(ax: Axes, rows: pd.DataFrame) -> None:
     for position, row in enumerate(rows.itertuples()):
         ax.bar(position, row.estimate, width=0.72, **bar_look(PALETTE[0], small=row.n < SMALL_N, unfinished=row.unfinished))
-    ax.vlines(np.arange(len(rows)), rows["conf_low"], rows["conf_high"], color=INK, linewidth=1.5)
+    interval_lines(ax, np.arange(len(rows)), rows, color=INK, linewidth=1.5)
 
 
 def _names(ax: Axes, periods: pd.Series, *, grain: Grain, language: str) -> None:

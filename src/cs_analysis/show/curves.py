@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from cs_analysis import glossary
+from cs_analysis.show.limits import band
 from cs_analysis.show.style import INK, SMALL_N, Group, axes_or_new, figure_style, finish, groups, legend, names_that_fit, one_metric, small_runs
 from cs_analysis.show.text import axis_text
 
@@ -59,7 +60,7 @@ def curve(table: pd.DataFrame, *, ax: Axes | None = None, language: str = "en") 
     with figure_style():
         ax = axes_or_new(ax)
         for part in parts:
-            _draw(ax, _from_day_zero(part.rows), look={"color": part.color, "label": part.name}, band=0.15 if len(parts) <= 4 else 0.06)
+            _draw(ax, _from_day_zero(part.rows), look={"color": part.color, "label": part.name}, pale=0.15 if len(parts) <= 4 else 0.06)
         finish(ax, unit=unit, title=glossary.title(metric, language), language=language)
         _days_axis(ax, language=language)
         if unit == "share":
@@ -78,11 +79,10 @@ def _from_day_zero(part: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([first, part], ignore_index=True)
 
 
-def _draw(ax: Axes, part: pd.DataFrame, *, look: dict[str, Any], band: float) -> None:
+def _draw(ax: Axes, part: pd.DataFrame, *, look: dict[str, Any], pale: float) -> None:
     x, y = part["time_days"].to_numpy(), part["estimate"].to_numpy()
     if part["conf_low"].notna().any():
-        low, high = part["conf_low"].to_numpy(), part["conf_high"].to_numpy()
-        ax.fill_between(x, low, high, where=np.isfinite(low) & np.isfinite(high), step="post", color=look["color"], alpha=band, linewidth=0)
+        band(ax, x, part, step="post", color=look["color"], alpha=pale)
     for small, first, after in small_runs(part):
         # One row more than the stretch: a step lasts until the next row's time.
         stretch = slice(first, after + 1)

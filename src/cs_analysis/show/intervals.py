@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from cs_analysis import glossary
+from cs_analysis.show.limits import interval_lines
 from cs_analysis.show.style import PALETTE, SMALL_N, axes_or_new, figure_style, finish, from_zero, legend, one_metric, row_names, small_mark
 from cs_analysis.stats.estimates import key_columns
 
@@ -13,6 +14,7 @@ from cs_analysis.stats.estimates import key_columns
 def interval_plot(table: pd.DataFrame, *, key: str, ax: Axes | None = None, language: str = "en") -> Axes:
     """Return axes with one row a value of `key`: a point, and its interval as a bar. The order is the table's.
 
+    An interval that is open on one side (its limit missing or infinite) is an arrow to the edge.
     Points on fewer than 30 cases are hollow, and the legend says so. A row without an estimate keeps its place, empty.
 
     Parameters
@@ -64,7 +66,7 @@ def _others(rows: pd.DataFrame, key: str) -> list[str]:
 
 
 def _draw(ax: Axes, rows: pd.DataFrame) -> None:
-    ax.hlines(rows.index, rows["conf_low"], rows["conf_high"], color=PALETTE[0], linewidth=3, alpha=0.35)
+    interval_lines(ax, rows.index, rows, value_axis="x", color=PALETTE[0], linewidth=3, alpha=0.35)
     for row in rows[rows["estimate"].notna()].itertuples():
         face = "white" if row.n < SMALL_N else PALETTE[0]
         ax.plot(row.estimate, row.Index, linestyle="", marker="o", markersize=7, markerfacecolor=face, markeredgecolor=PALETTE[0], clip_on=False)

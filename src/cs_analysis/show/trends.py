@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from cs_analysis import glossary
+from cs_analysis.show.limits import band, interval_lines
 from cs_analysis.show.style import (
     SMALL_N,
     Group,
@@ -117,7 +118,7 @@ def _points(ax: Axes, part: pd.DataFrame, *, color: str, name: str) -> None:
     if late.any():
         from_last = np.flatnonzero(late)[0] - 1
         ax.plot(x[max(from_last, 0) :], y[max(from_last, 0) :], color=color, linewidth=1.6, linestyle=":")
-    ax.vlines(x, part["conf_low"], part["conf_high"], color=color, linewidth=3, alpha=0.35)
+    interval_lines(ax, x, part, color=color, linewidth=3, alpha=0.35)
     for rows, marker, face in ((over & ~small, "o", color), (over & small, "o", "white"), (late, "s", "white")):
         if (rows & seen).any():
             ax.plot(x[rows & seen], y[rows & seen], linestyle="", marker=marker, markersize=6, markerfacecolor=face, markeredgecolor=color, clip_on=False)
@@ -125,7 +126,7 @@ def _points(ax: Axes, part: pd.DataFrame, *, color: str, name: str) -> None:
 
 def _line(ax: Axes, part: pd.DataFrame, *, color: str, name: str) -> None:
     x, y = part["period"].to_numpy(), part["estimate"].to_numpy()
-    ax.fill_between(x, part["conf_low"], part["conf_high"], color=color, alpha=0.15, linewidth=0)
+    band(ax, x, part, color=color, alpha=0.15)
     for small, first, after in small_runs(part):
         stretch = slice(first, after + 1)
         ax.plot(x[stretch], y[stretch], color=color, linewidth=1.6, label=name, alpha=0.55 if small else 1, linestyle="--" if small else "-")
