@@ -131,9 +131,9 @@ def _positions(material: Material, started: ir.Table) -> ir.Table:
 def _assembled(material: Material, started: ir.Table, reached: dict[int, ir.Table]) -> ir.Table:
     """Return the attempts with one column a step."""
     later_steps = [(time_column(step), table) for step, table in sorted(reached.items()) if step > 1]
-    return reduce(lambda left, named: _beside(material, left, named[1], named[0]), later_steps, started)
+    return reduce(lambda left, named: _beside(material, left, named[1], name=named[0]), later_steps, started)
 
 
-def _beside(material: Material, left: ir.Table, right: ir.Table, name: str) -> ir.Table:
+def _beside(material: Material, left: ir.Table, right: ir.Table, *, name: str) -> ir.Table:
     """Return every row of the left table with the right one's instant, missing where it has no such attempt."""
     return beside(left, right.select(*material.key, **{name: "at"}), material.key)

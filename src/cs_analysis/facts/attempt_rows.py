@@ -90,7 +90,7 @@ def read_material(ds: Dataset, asked: FunnelDefinition) -> Material:
     actor = f"{asked.actor}_id"
     source = relation(ds, table, actor, *([asked.hold] if asked.hold else []))
     own = _own_columns(ds, asked, table)
-    wanted = source.filter(source[event].isin(list(asked.codes)), source[actor].notnull(), *_within(source[at], asked, start, end))
+    wanted = source.filter(source[event].isin(list(asked.codes)), source[actor].notnull(), *_within(source[at], asked, start=start, end=end))
     if asked.hold:
         wanted = wanted.filter(wanted[asked.hold].notnull())
     named = {"actor": wanted[actor], "code": _code(wanted[event], asked), "at": wanted[at], **({"held": wanted[asked.hold]} if asked.hold else {})}
@@ -179,7 +179,7 @@ def _range(ds: Dataset, asked: FunnelDefinition) -> tuple[pd.Timestamp | None, p
     return start, end
 
 
-def _within(at: ir.TimestampColumn, asked: FunnelDefinition, start: pd.Timestamp | None, end: pd.Timestamp | None) -> Iterable[ir.BooleanValue]:
+def _within(at: ir.TimestampColumn, asked: FunnelDefinition, *, start: pd.Timestamp | None, end: pd.Timestamp | None) -> Iterable[ir.BooleanValue]:
     """Yield conditions on rows that an attempt of the range may use."""
     if start is not None:
         yield at >= instant(start)

@@ -162,10 +162,8 @@ def funnel_actors(
         Names of the events, in order.
     within : str or Timedelta
         Time from step 1 to any later one.
-    order, entry, actor, step_within, optional, exclude, hold, start, end, attribution : optional
-        As for `funnel`.
-    by : str or list of str, optional
-        Columns to carry along.
+    order, by, entry, actor, step_within, optional, exclude, hold, start, end, attribution : optional
+        As for `funnel`; the columns of `by` are carried along.
 
     Returns
     -------
