@@ -136,3 +136,10 @@ def test_wrong_tables_are_refused(table: pd.DataFrame, message: str) -> None:
 def test_a_missing_column_is_named(column: str) -> None:
     with pytest.raises(MissingColumnsError, match=column):
         funnel(conversion(1.0, 0.5).drop(columns=column))
+
+
+def test_an_open_interval_ends_at_all_of_them() -> None:
+    ax = funnel(conversion(1.0, 0.5).assign(conf_high=[1.0, np.inf]))
+    assert [text.xy[0] for text in ax.texts if text.arrow_patch is not None] == [1]
+    (share,) = [text for text in ax.texts if text.get_text() == "50.0%"]
+    assert share.xy == (1.0, 1)

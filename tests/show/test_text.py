@@ -195,3 +195,11 @@ def test_a_title_names_the_unit_that_the_numbers_do_not() -> None:
 def test_known_values_of_keys_are_translated_and_others_left() -> None:
     assert key_texts(pd.Series(["new", "my own", None], name="movement"), language="de") == ["neu", "my own", "alle"]
     assert key_texts(pd.Series(["new"], name="segment"), language="de") == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "language", "text"),
+    [(120, math.inf, "en", "120 or more"), (120, math.inf, "de", "120 oder mehr"), (-math.inf, 12, "en", "12 or less"), (-math.inf, math.inf, "en", "")],
+)
+def test_an_infinite_limit_is_none(low: float, high: float, language: str, text: str) -> None:
+    assert interval_text(low, high, "count", language=language) == text

@@ -9,6 +9,7 @@ from matplotlib.patches import Patch
 
 from cs_analysis import glossary
 from cs_analysis.errors import MissingColumnsError, ParameterError
+from cs_analysis.show.limits import interval_lines
 from cs_analysis.show.style import (
     INK,
     SMALL_N,
@@ -123,7 +124,7 @@ def _draw(ax: Axes, part: Group, steps: np.ndarray, *, lane: tuple[int, int]) ->
     places, height = _places(part, steps, lane=lane)
     for place, row in zip(places, part.rows.itertuples(), strict=True):
         ax.barh(place, row.estimate, height=0.92 * height, **bar_look(part.color, small=row.n < SMALL_N, unfinished=row.unfinished))
-    ax.hlines(places, part.rows["conf_low"], part.rows["conf_high"], color=INK, linewidth=1.5)
+    interval_lines(ax, places, part.rows, value_axis="x", color=INK, linewidth=1.5)
 
 
 def _places(part: Group, steps: np.ndarray, *, lane: tuple[int, int]) -> tuple[np.ndarray, float]:
@@ -152,7 +153,7 @@ def _texts(ax: Axes, parts: list[Group], steps: np.ndarray, *, passed: dict[tupl
         places, _ = _places(part, steps, lane=(number, len(parts)))
         for place, row in zip(places, part.rows.itertuples(), strict=True):
             share, before = value_text(row.estimate, row.unit, language), passed.get((part.name, row.step), "") if row.step != steps[0] else ""
-            end = np.nanmax([0.0, row.estimate, row.conf_high])
+            end = min(np.nanmax([0.0, row.estimate, row.conf_high]), 1.0)
             beside = share if alone or not before else f"{share}  ({before})"
             write_beside(ax, (end, place), beside, size=9 if len(parts) <= 3 else 8)
             if alone and before:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from numbers import Real
 from typing import Literal
@@ -60,18 +61,19 @@ def titled(title: str, unit: str, language: str = "en") -> str:
 
 
 def interval_text(low: float, high: float, unit: str, *, language: str = "en") -> str:
-    """Return an interval as text; empty where there is none, open where one limit is missing.
+    """Return an interval as text; empty where there is none, open where one limit is missing or infinite.
 
     Examples
     --------
     >>> interval_text(0.02, 0.045, "share"), interval_text(120.0, float("nan"), "days")
     ('2.0% to 4.5%', '120 or more')
     """
-    if pd.isna(low) and pd.isna(high):
+    from_below, to_above = pd.isna(low) or low == -math.inf, pd.isna(high) or high == math.inf
+    if from_below and to_above:
         return ""
-    if pd.isna(high):
+    if to_above:
         return glossary.label("interval_from", language, low=value_text(low, unit, language))
-    if pd.isna(low):
+    if from_below:
         return glossary.label("interval_up_to", language, high=value_text(high, unit, language))
     return glossary.label("interval", language, low=value_text(low, unit, language), high=value_text(high, unit, language))
 
