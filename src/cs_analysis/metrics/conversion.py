@@ -200,10 +200,12 @@ def conversion_by_period(
 
     Parameters
     ----------
-    ds, steps, within, by, conf_level
+    ds, steps, within
         As for `funnel`.
     period : {"day", "week", "month", "quarter", "year"}
         Length of the periods.
+    by, conf_level
+        As for `funnel`.
     **options
         As for `funnel`.
 
