@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cs_analysis.data.dataset import Dataset, engine_of
-from cs_analysis.data.local_days import Moment
+from cs_analysis.data.local_days import Moment, as_day, as_instant, day_start
 from cs_analysis.errors import ParameterError
 from cs_analysis.facts.firsts import first_use_durations
 from cs_analysis.facts.groups import By, as_named, group_columns
@@ -224,8 +224,14 @@ def _waits(ds: Dataset, event: str | Sequence[str] | None, *, released: Released
     since = dict(zip(first["event"], first["first"].dt.tz_localize("UTC"), strict=True))
     if unknown := [name for name in released or {} if name not in since]:
         raise ParameterError(f"released must name events of the curve ({', '.join(map(str, since))}), not {', '.join(map(repr, unknown))}.")
-    since |= {name: ds.calendar.period_start(day, "day") for name, day in (released or {}).items()}
+    since |= {name: _released_at(ds, moment) for name, moment in (released or {}).items()}
     return first_use_durations(ds, events, since=since, by=by)
+
+
+def _released_at(ds: Dataset, moment: Moment) -> pd.Timestamp:
+    """Return the instant of a release: the start of a day for a date, the instant itself for a time with its zone."""
+    day = as_day(moment)
+    return as_instant(moment, argument="released") if day is None else day_start(day, ds.calendar.zone)
 
 
 def _check_ceiling(ceiling: object) -> None:
