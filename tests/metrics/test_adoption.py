@@ -1,3 +1,7 @@
+import runpy
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -69,3 +73,65 @@ def test_without_events_the_missing_table_is_named() -> None:
 def test_a_use_before_the_account_is_not_within_its_window() -> None:
     early = events(("2025-12-20", "a", "u1", "report"), ("2026-01-02", "b", "u2", "report"))
     assert shares(cs.adoption_rate(company(events=early), "report", within="10d")) == {"report": (0.3333, 3)}
+
+
+def test_new_users_over_all_users_of_the_month() -> None:
+    # January: a1 and a2 are new (2 of 2); February: a1 again, b1 new (1 of 2); March is not over.
+    used = events(
+        ("2026-01-05", "a", "a1", "report"),
+        ("2026-01-06", "a", "a2", "report"),
+        ("2026-02-01", "a", "a1", "report"),
+        ("2026-02-02", "b", "b1", "report"),
+        ("2026-02-03", "b", "b1", "report"),
+        ("2026-03-02", "b", "b9", "report"),
+    )
+    ds = cs.read_dataset({"accounts": accounts(a="2026-01-01", b="2026-01-01"), "events": used}, as_of="2026-03-15")
+    found = cs.new_adopter_share(ds).set_index(["metric", "period"])["estimate"]
+    assert found["new_adopter_share"].tolist() == [1.0, 0.5]
+    assert found["new_adopters"].tolist() == [2.0, 1.0]
+    assert cs.new_adopter_share(ds, actor="account").query("metric == 'new_adopters'")["estimate"].tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+@pytest.mark.parametrize("period", ["week", "month"])
+@pytest.mark.parametrize("actor", ["user", "account"])
+def test_new_adopters_equal_a_count_in_plain_python(zone: str, period: str, actor: str) -> None:
+    rng = np.random.default_rng(8)
+    picked = rng.integers(0, 12, 300)
+    moments = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(rng.integers(0, 120 * 24, 300), "h")  # across the change of the clocks
+    used = pd.DataFrame(
+        {"event_at": moments, "account_id": picked.astype(str), "user_id": [f"{k}-{j}" for k, j in zip(picked, rng.integers(0, 4, 300), strict=True)]}
+    )
+    used["event"] = rng.choice(["login", "report"], 300)
+    people = pd.DataFrame({"account_id": np.arange(12).astype(str), "started_at": pd.Timestamp("2025-12-31", tz="UTC")})
+    ds = cs.read_dataset({"accounts": people, "events": pd.concat([used, used.head(40)])}, as_of="2026-04-15", calendar=cs.Calendar(timezone=zone))
+    first: dict[tuple[str, str], pd.Timestamp] = {}
+    seen: dict[tuple[str, pd.Timestamp], set[str]] = {}
+    for row in used.sort_values("event_at").itertuples():
+        start = row.event_at.tz_convert(zone).tz_localize(None).to_period("W-SUN" if period == "week" else "M").start_time
+        unit = getattr(row, f"{actor}_id")
+        if start + pd.Timedelta(7, "D") <= pd.Timestamp("2026-04-16") and (period == "week" or start < pd.Timestamp("2026-04-01")):
+            first.setdefault((row.event, unit), start)
+            seen.setdefault((row.event, start), set()).add(unit)
+    expected = {key: (sum(first[key[0], unit] == key[1] for unit in units), len(units)) for key, units in seen.items()}
+    found = cs.new_adopter_share(ds, period=period, actor=actor).query("metric == 'new_adopters'")
+    assert {(row.event, row.period): (row.estimate, row.n) for row in found.itertuples()} == expected
+
+
+def test_another_actor_is_refused() -> None:
+    with pytest.raises(cs.errors.ParameterError, match="actor must be 'user' or 'account'"):
+        cs.new_adopter_share(company(), actor="lead")
+
+
+def test_before_the_first_period_is_over_there_is_no_row() -> None:
+    assert (
+        len(cs.new_adopter_share(cs.read_dataset({"accounts": accounts(a="2026-01-01"), "events": events(("2026-01-02", "a", "u", "x"))}, as_of="2026-01-09")))
+        == 0
+    )
+
+
+@pytest.mark.slow
+def test_limits_cover_the_truth_in_groups_of_one_company() -> None:
+    script = Path(__file__).parents[2] / "benchmarks" / "coverage" / "adoption.py"
+    found = runpy.run_path(str(script))["study"](500, seed=3)
+    assert found["coverage"].between(0.92, 0.98).all()  # 500 groups: simulation error 1 point

