@@ -43,8 +43,8 @@ def list_reports() -> list[Report]:
 
     Examples
     --------
-    >>> [report.name for report in list_reports()]
-    ['churn', 'overview']
+    >>> [report.title for report in list_reports() if report.name == "churn"]
+    ['Churn']
     """
     return [read_report(path) for path in sorted(_shipped().glob("*.ipynb"))]
 
