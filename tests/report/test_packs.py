@@ -281,7 +281,7 @@ class TestRefusals:
         assert not (tmp_path / "pack").exists()
 
     def test_an_unknown_notebook_is_refused_with_those_there_are(self, tmp_path: Path) -> None:
-        with pytest.raises(cs.errors.ParameterError, match="churn, .*overview.* or the path of a notebook; chrun is neither"):
+        with pytest.raises(cs.errors.ParameterError, match=r"churn, .*overview.* or the path of a notebook; chrun is neither"):
             cs.run_report("chrun", data=DEMO, as_of=AS_OF, out=tmp_path / "out")
 
     def test_data_and_as_of_are_not_given_twice(self, tmp_path: Path) -> None:
