@@ -1,6 +1,7 @@
 """How often the limits of engagement contain the truth, and how often an ordinary day is called unusual.
 
-`python benchmarks/coverage/engagement.py` writes `results/engagement.csv` and `results/usage_anomalies.csv` beside this file.
+`python benchmarks/coverage/engagement.py` writes `results/engagement.csv` and `results/usage_anomalies.csv` beside this file. Where the method is
+"through the metric", the replicates are the groups of one large company, counted by one call through `by=`; the others draw sums of accounts.
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
+import cs_analysis as cs
 from cs_analysis.stats.cluster_ratios import clustered_mean, clustered_rate_ratio, woodruff_levels
 from cs_analysis.stats.clusters import clustered_share
 from cs_analysis.stats.intervals import wilson
 from cs_analysis.stats.outliers import weekday_outlook
 
 SEED = 20261031
+DAILY, TAKEN, GROWTH = 0.15, 0.4, 1.2
+SIZES = np.array([1, 2, 4, 8])
 
 
 def covered(study: str, method: str, limits: tuple[object, object], *, truth: float, **setting: object) -> dict[str, object]:
@@ -86,6 +91,59 @@ def medians(replicates: int, rng: np.random.Generator) -> Iterator[dict[str, obj
         yield covered("median session", "Woodruff, clustered", (low, high), truth=4, accounts=accounts)
 
 
+def beta_shape(mean: float, likeness: float) -> tuple[float, float]:
+    """Return the parameters of the beta distribution of chances of accounts in which two users are alike with this correlation."""
+    return mean * (1 / likeness - 1), (1 - mean) * (1 / likeness - 1)
+
+
+def company(groups: int, *, accounts: int, likeness: float, own: float, more: float, rng: np.random.Generator) -> cs.Dataset:
+    """Return a company of groups of accounts with 1, 2, 4 or 8 users each, who use it on some of 56 days.
+
+    Users of an account share a chance of use on a day of the later 28 days, and on the earlier ones 1 / 1.2 of it on average; `own` is how far
+    accounts go their own ways between the two. On a day of use there are 1 + Poisson(`more`) uses. Users of an account also share a chance of
+    having taken up the report: who has uses it, the others do not.
+    """
+    size = rng.choice(SIZES, groups * accounts)
+    late, taken = rng.beta(*beta_shape(DAILY, likeness), len(size)), rng.beta(*beta_shape(TAKEN, likeness), len(size))
+    part = np.full(len(size), 1 / GROWTH) if own == 0 else rng.beta(*beta_shape(1 / GROWTH, own), len(size))
+    owner = np.repeat(np.arange(len(size)), size)
+    takes = rng.random(len(owner)) < taken[owner]
+    used = [np.nonzero(rng.random((len(owner), 28)) < chance[owner, None]) for chance in (late * part, late)]
+    user = np.concatenate([used[0][0], used[1][0], np.unique(owner // accounts, return_index=True)[1]])
+    day = np.concatenate([used[0][1], used[1][1] + 28, np.full(groups, -10)])  # a single use long before, so that no window reaches back too far
+    times = 1 + rng.poisson(more, len(user))
+    user, second = np.repeat(user, times), np.repeat(day * 86_400, times) + rng.integers(0, 86_400, times.sum())
+    at = pd.Timestamp("2026-02-04", tz="UTC") + pd.to_timedelta(second, "s")
+    rows = {"event_at": at, "account_id": owner[user].astype(str), "user_id": user.astype(str), "event": np.where(takes[user], "report", "open")}
+    number = np.arange(len(size))
+    people = pd.DataFrame({"account_id": number.astype(str), "started_at": pd.Timestamp("2026-01-01", tz="UTC"), "replicate": number // accounts})
+    return cs.read_dataset({"accounts": people, "events": pd.DataFrame(rows)}, as_of="2026-03-31")
+
+
+def truths(likeness: float) -> dict[str, float]:
+    """Return what `company` has on average, from the moments of beta distributions; e.g. E (1 - p)^28 is the share of users not active in 28 days."""
+    (a, b), (c, d) = beta_shape(DAILY, likeness), beta_shape(TAKEN, likeness)
+    silent = [special.beta(a, b + 28 * users) / special.beta(a, b) for users in range(SIZES.max() + 1)]
+    powers = np.arange(SIZES.max() + 1)
+    active = [np.sum(special.binom(k, powers[: k + 1]) * (-1.0) ** powers[: k + 1] * silent[: k + 1]) for k in powers]
+    both = (-1.0) ** powers * active * special.beta(c + powers, d) / special.beta(c, d)
+    nobody = np.mean([np.sum(special.binom(users, powers) * both) for users in SIZES])
+    sticky = DAILY / (1 - silent[1])
+    shares = {"feature_usage": (1 - nobody) / (1 - np.mean([silent[users] for users in SIZES])), "feature_user_share": TAKEN}
+    return {"stickiness": sticky, "stickiness_naive": sticky, **shares, "usage_trend": GROWTH}
+
+
+def metrics(groups: int, rng: np.random.Generator) -> Iterator[dict[str, object]]:
+    """Yield coverage of stickiness and of the usage of a feature through the public metrics, groups of one company being the replicates."""
+    for accounts, likeness, own, more in ((30, 0.05, 0.0, 0), (30, 0.2, 0.1, 0), (30, 0.2, 0.1, 1), (60, 0.05, 0.1, 1)):
+        ds = company(groups, accounts=accounts, likeness=likeness, own=own, more=more, rng=rng)
+        sticky, used = cs.stickiness(ds, by="replicate"), cs.feature_usage(ds, by="replicate")
+        both = pd.concat([sticky[sticky["period"] == "2026-03-01"], used[used["event"] == "report"]])
+        for metric, truth in truths(likeness).items():
+            limits = both.loc[both["metric"] == metric, ["conf_low", "conf_high"]].to_numpy().T
+            yield covered(metric, "through the metric", (limits[0], limits[1]), truth=truth, accounts=accounts, likeness=likeness, own_ways=own, more_uses=more)
+
+
 def alarms(replicates: int, rng: np.random.Generator) -> Iterator[dict[str, object]]:
     """Yield how often ordinary days are called unusual: negative-binomial counts with weekends at an eighth and growth, without holidays."""
     day = np.arange(56 + 250)
@@ -106,7 +164,13 @@ def alarms(replicates: int, rng: np.random.Generator) -> Iterator[dict[str, obje
 def study(replicates: int, *, seed: int = SEED) -> pd.DataFrame:
     """Return the coverage of every interval; medians, which are drawn one by one, on half of the replicates."""
     rng = np.random.default_rng(seed)
-    parts = (trends(replicates, rng), means(replicates, rng), days(replicates, rng), medians(replicates // 2, rng))
+    parts = (
+        trends(replicates, rng),
+        means(replicates, rng),
+        days(replicates, rng),
+        medians(replicates // 2, rng),
+        metrics(replicates, np.random.default_rng(seed)),
+    )
     return pd.DataFrame([row for part in parts for row in part])
 
 

@@ -1,4 +1,7 @@
-"""Feature usage by hand and against sets of accounts and users."""
+"""Feature usage by hand and against sets of accounts and users; coverage of its limits and of those of stickiness."""
+
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -6,6 +9,7 @@ import pytest
 from scipy import stats
 
 import cs_analysis as cs
+from cs_analysis.stats.intervals import wilson
 from helpers import accounts, events
 
 
@@ -112,3 +116,21 @@ def test_adopted_features_rise_toward_the_simulators_ceilings() -> None:
     ranked = ["commented", "scheduled_report", "connected_api"]
     assert sorted(ranked, key=lambda name: used[name][0]) == sorted(ranked, key=ceiling.get) == ["connected_api", "scheduled_report", "commented"]
     assert all(used[name][0] < ceiling[name] + 0.1 for name in ranked)  # nobody can use what they have not taken up
+
+
+@pytest.mark.slow
+@pytest.mark.coverage
+def test_limits_contain_the_truth_of_a_company_cut_into_groups(repository: Path) -> None:
+    """A part of benchmarks/coverage/engagement.py: 300 groups of 30 accounts."""
+    study = runpy.run_path(str(repository / "benchmarks" / "coverage" / "engagement.py"))
+    ds = study["company"](300, accounts=30, likeness=0.2, own=0.1, more=1, rng=np.random.default_rng(3))
+    sticky, used = cs.stickiness(ds, by="replicate"), cs.feature_usage(ds, by="replicate")
+    both = pd.concat([sticky[sticky["period"] == "2026-03-01"], used[used["event"] == "report"]])
+    lowest, highest = stats.binom.ppf(0.005, 300, 0.93), stats.binom.ppf(0.995, 300, 0.97)  # 267 and 298
+    for metric, truth in study["truths"](0.2).items():
+        found = both[both["metric"] == metric]
+        assert lowest <= (found["conf_low"].le(truth) & found["conf_high"].ge(truth)).sum() <= highest, metric
+        assert abs(found["estimate"].mean() - truth) < 4 * found["estimate"].sem() + 0.01 * truth, metric  # ratios of sums are a little biased
+    users = both[both["metric"] == "feature_user_share"]
+    alone = wilson((users["estimate"] * users["n"]).round(), users["n"])
+    assert np.mean((alone.conf_low <= 0.4) & (alone.conf_high >= 0.4)) < 0.85  # users of an account are alike: as if independent they mislead
