@@ -27,6 +27,10 @@ class Hours:
         hour = np.clip((instant - self.begins) // _HOUR, 0, self.down.shape[1] - 1)
         return np.asarray(self.down[service, hour])
 
+    def turns(self, service: int) -> Ints:
+        """Return the instants at which the service goes down or comes back."""
+        return np.asarray(self.begins + (1 + np.flatnonzero(np.diff(self.down[service]))) * _HOUR)
+
 
 def draw_hours(scenario: Scenario) -> Hours:
     """Return the hours: a two-state Markov chain for each service, in its stationary distribution from the first hour on."""

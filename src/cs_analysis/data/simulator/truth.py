@@ -16,6 +16,7 @@ from cs_analysis.data.simulator.scenario import Scenario
 from cs_analysis.data.simulator.support import Tickets
 from cs_analysis.data.simulator.true_churn import churn_shares
 from cs_analysis.data.simulator.true_company import company_shares
+from cs_analysis.data.simulator.true_retention import retention_shares
 from cs_analysis.data.simulator.true_use import FINE_DAYS, use_shares, value_by
 from cs_analysis.data.simulator.true_voice import voice_shares
 from cs_analysis.errors import ParameterError
@@ -27,7 +28,7 @@ class Truth:
 
     True values are expectations given the latent values of the company's own accounts: an estimate differs from them by what chance
     did after the latent values were drawn. Each is defined where it is computed, in the modules `true_churn`, `true_use`,
-    `true_voice` and `true_company`.
+    `true_retention`, `true_voice` and `true_company`.
 
     Attributes
     ----------
@@ -84,7 +85,7 @@ class TruthBuilder:
 
     def add(self, block: Block, tickets: Tickets) -> None:
         """Take in one block of accounts."""
-        shares = [*churn_shares(block), *use_shares(block), *voice_shares(block, tickets)]
+        shares = [*churn_shares(block), *use_shares(block), *retention_shares(block), *voice_shares(block, tickets)]
         self._shares = [old.plus(new) for old, new in zip(self._shares, shares, strict=True)] if self._shares else shares
         self._value_by = self._value_by.plus(Share("value_by", "share", value_by(block, FINE_DAYS), len(block.accounts.index)))
         self._latent.append(latent_values(block))

@@ -45,10 +45,10 @@ def draw_sessions(block: Block) -> Sessions:
     Lewis, Shedler (1979), Simulation of nonhomogeneous Poisson processes by thinning, Naval Research Logistics 26, 403-413.
     """
     owner, key, working = _candidates(block)
-    wanted = block.uniform("session/accept", owner, key) < _rate_factor(block, owner, working) / _peak(block.scenario.parameters.usage)
+    wanted = block.uniform("session/accept", owner, key) < rate_factor(block, owner, working) / _peak(block.scenario.parameters.usage)
     owner, key, working = owner[wanted], key[wanted], working[wanted]
     instant = instant_at(working, block.accounts.shift[owner])
-    took_place = _took_place(block, owner, instant, u=block.uniform("session/outage", owner, key))
+    took_place = block.uniform("session/outage", owner, key) < chance_to_take_place(block, owner, instant)
     owner, key, instant = owner[took_place], key[took_place], instant[took_place]
     order = in_order(owner, instant)
     owner, key, instant = owner[order], key[order], instant[order]
@@ -85,7 +85,7 @@ def _present_weeks(block: Block, monday: Floats) -> Bools:
     return present
 
 
-def _rate_factor(block: Block, owner: Ints, working: Floats) -> Floats:
+def rate_factor(block: Block, owner: Ints, working: Floats) -> Floats:
     """Return the session rate at each moment over the account's own rate."""
     usage, accounts = block.scenario.parameters.usage, block.accounts
     factor = _contract_factor(block, owner, working)
@@ -106,6 +106,7 @@ def _contract_factor(block: Block, owner: Ints, working: Floats) -> Floats:
     return factor
 
 
-def _took_place(block: Block, owner: Ints, instant: Ints, *, u: Floats) -> Bools:
-    working = (u < block.scenario.parameters.usage.outage) | ~block.service.is_down(0, instant)
-    return np.asarray(working & block.presence.holds(owner, instant) & (instant < block.scenario.ends))
+def chance_to_take_place(block: Block, owner: Ints, instant: Ints) -> Floats:
+    """Return the chance that a session wanted at an instant takes place: 0 where the account is not present, less in an outage."""
+    chance = np.where(block.service.is_down(0, instant), block.scenario.parameters.usage.outage, 1.0)
+    return np.where(block.happens(owner, instant), chance, 0.0)
