@@ -66,7 +66,7 @@ def feature_usage(
     >>> import cs_analysis as cs
     >>> ds, _ = cs.simulate_company(accounts=30, months=6)
     >>> cs.feature_usage(ds, offered=["commented", "never_built"]).query("metric == 'feature_usage'")["estimate"].round(2).tolist()
-    [0.57, 0.0]
+    [0.6, 0.0]
     """
     check_conf_level(conf_level)
     length, keys, names = pd.Timedelta(days=fixed_days(within, name="within")), group_columns(by), offered_events(ds, offered)
