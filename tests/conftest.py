@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore_glob = ["golden/*"]  # scripts that made the expected values, with what they need to be made again
+
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 

@@ -29,7 +29,7 @@ _PUBLIC = {
     "stats.resampling": ("bootstrap",),
     "stats.bass": ("fit_bass", "BassFit"),
     "metrics.adoption": ("adoption_rate", "new_adopter_share"),
-    "metrics.diffusion": ("adoption_curve", "rogers_categories"),
+    "metrics.diffusion": ("adoption_curve", "rogers_categories", "adopters_by_wait"),
     "metrics.onboarding": ("activation_rate", "time_to_value", "value_curve", "onboarding_dropoff", "onboarding_csat"),
     "metrics.activation": ("activation_difference", "landmark_retention"),
     "metrics.engagement": ("active_users", "stickiness", "lifecycle"),
