@@ -21,7 +21,7 @@ SEED = 20261122
 MEDIAN = 100.0
 STRETCHES = {"default": None, "20 to 200 days": (20.0, 200.0)}
 METHODS: dict[str, Callable[..., pd.DataFrame]] = {
-    "equal_precision": survival_band,
+    "equal_precision": partial(survival_band, method="equal_precision"),
     "hall_wellner": partial(survival_band, method="hall_wellner"),
     "single times": survival_curve,
 }

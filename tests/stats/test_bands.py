@@ -157,7 +157,7 @@ class TestByHand:
         # c solves the walk: P(2.9067) = .95 from a = .2 to .8. Day 5: V = 1/10, w = 2.9067 x .316228 = .91918, w / log(1/2) = -1.32610,
         # exp = .26551; -.69315 x .26551 = -.18404 gives .83190, -.69315 / .26551 = -2.61063 gives .07349.
         assert stays(2.9067, 0.2, 0.8) == pytest.approx(0.95, abs=3e-5)
-        band = survival_band(ten, between=(2, 8)).set_index("time_days")
+        band = survival_band(ten, method="equal_precision", between=(2, 8)).set_index("time_days")
         assert band.loc[5, "conf_low"] == pytest.approx(0.07349, abs=3e-5)
         assert band.loc[5, "conf_high"] == pytest.approx(0.83190, abs=3e-5)
 

@@ -141,8 +141,10 @@ def _native_instant(cell: str, database_type: str, *, missing: str, timezone: st
         return TextColumn("CAST(NULL AS TIMESTAMP)", missing, None)
     if timezone is None:
         return TextColumn("CAST(NULL AS TIMESTAMP)", missing, f"{cell} IS NOT NULL")
-    local = f"timezone({sql.literal(timezone)}, CAST({cell} AS TIMESTAMP))"
-    return TextColumn(f"CAST(timezone('UTC', {local}) AS TIMESTAMP)", missing, None)
+    local = f"CAST({cell} AS TIMESTAMP)"
+    # Without this, every event would pay for two conversions that change nothing.
+    placed = local if timezone == "UTC" else f"CAST(timezone('UTC', timezone({sql.literal(timezone)}, {local})) AS TIMESTAMP)"
+    return TextColumn(placed, missing, None)
 
 
 def _native_value(cell: str, kind: Kind, database_type: str) -> str:

@@ -21,7 +21,7 @@ Method = Literal["equal_precision", "hall_wellner"]
 
 
 def survival_band(
-    durations: pd.DataFrame, by: By = None, *, method: Method = "equal_precision", between: tuple[float, float] | None = None, conf_level: float = 0.95
+    durations: pd.DataFrame, by: By = None, *, method: Method = "hall_wellner", between: tuple[float, float] | None = None, conf_level: float = 0.95
 ) -> pd.DataFrame:
     """Share of units that have not ended, as `survival_curve` gives it, with limits that hold for the whole stretch of times at once.
 
@@ -42,8 +42,8 @@ def survival_band(
         As for `survival_curve`.
     by : str or list of str, optional
         Columns that make groups, each with its own band: the level holds for each curve, not for all of them together.
-    method : {"equal_precision", "hall_wellner"}
-        The shape of the band.
+    method : {"hall_wellner", "equal_precision"}
+        The shape of the band; `hall_wellner` is the default because it keeps its level on the default stretch.
     between : tuple of float, optional
         First and last day of the stretch. By default it goes from the first to the last end after which the curve is strictly between 0
         and 1; given days are cut to that, and a step in force on the first day counts as its beginning. Choose them before looking at
@@ -79,7 +79,7 @@ def survival_band(
     Examples
     --------
     >>> table = pd.DataFrame({"duration_days": [2, 3, 3, 5, 6, 8], "observed": [True, True, False, True, False, False]})
-    >>> survival_band(table, between=(3, 5))[["time_days", "estimate", "conf_low", "conf_high"]].round(3)
+    >>> survival_band(table, between=(3, 5), method="equal_precision")[["time_days", "estimate", "conf_low", "conf_high"]].round(3)
        time_days  estimate  conf_low  conf_high
     0        2.0     0.833       NaN        NaN
     1        3.0     0.667     0.070      0.940
@@ -97,7 +97,7 @@ def survival_band(
     return curve_table(risk, survival, limits=log_log_around(survival, np.where(inside, critical * shape, np.nan)))
 
 
-def critical_value(low: float, high: float, *, method: Method = "equal_precision", conf_level: float = 0.95) -> float:
+def critical_value(low: float, high: float, *, method: Method = "hall_wellner", conf_level: float = 0.95) -> float:
     """Quantile of the supremum of the standardised Brownian bridge over a stretch of its time.
 
     Parameters
@@ -126,8 +126,8 @@ def critical_value(low: float, high: float, *, method: Method = "equal_precision
 
     Examples
     --------
-    >>> round(critical_value(1 / 9, 9), 4), round(critical_value(1 / 9, 9, method="hall_wellner"), 4)
-    (3.052, 1.3581)
+    >>> round(critical_value(1 / 9, 9), 4), round(critical_value(1 / 9, 9, method="equal_precision"), 4)
+    (1.3581, 3.052)
     """
     _check(method, conf_level)
     z = special.ndtri((1 + conf_level) / 2)
