@@ -46,6 +46,14 @@ def test_nothing_is_said_where_nobody_was_watched_long_enough_or_nobody_reached_
     assert found[["estimate", "conf_low", "conf_high"]].isna().all(axis=None)
 
 
+def test_where_nobody_reached_it_at_all_there_is_no_quantile() -> None:
+    units = pd.DataFrame({"reached": [1.0, 2.0], "never": [np.nan, np.nan], "follow_up_days": 5.0})
+    found = stage_quantiles(units, stages=["reached", "never"], horizon_days=5, quantiles=[0.5])
+    assert found["estimate"].isna().tolist() == [False, True]
+    assert found["n"].tolist() == [2, 0]
+    assert found.loc[1, ["conf_low", "conf_high"]].isna().all()
+
+
 def test_limits_are_open_where_all_may_lie_on_one_side() -> None:
     # That all of n units lie below the 0.9 quantile has probability 0.9^n: 0.025 at n = 35.
     for size, known in ((34, False), (35, True)):

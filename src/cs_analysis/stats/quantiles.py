@@ -95,9 +95,10 @@ class _Curve(NamedTuple):
     def first_at(self, quantile: Floats) -> Floats:
         """Return for each group the first time, in days, at which its share is at or above a quantile: 0 for nothing, missing beyond 1."""
         place = np.searchsorted(self.rising, 2 * np.arange(len(self.horizon)) + quantile - _SAME)
-        inside = np.minimum(place, len(self.rising) - 1)
-        found = (place < len(self.rising)) & (quantile <= 1 + _SAME) & (self.risk.group[inside] == np.arange(len(self.horizon)))
-        return np.where(quantile > 0, np.where(found, self.risk.time_days[inside], np.nan), 0.0)
+        # One entry more, of no group: where all shares lie below, and where nobody has reached anything.
+        group, days = np.append(self.risk.group, -1)[place], np.append(self.risk.time_days, np.nan)[place]
+        found = (quantile <= 1 + _SAME) & (group == np.arange(len(self.horizon)))
+        return np.where(quantile > 0, np.where(found, days, np.nan), 0.0)
 
 
 def _limits(rows: Rows, curve: _Curve, *, quantile: float, units: Units, conf_level: float) -> dict[str, Floats]:
