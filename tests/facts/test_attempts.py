@@ -124,6 +124,7 @@ def check(rows: list[Row], asked: Asked) -> None:
     assert found(company(rows), asked) == searched(rows, asked)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=row_lists, asked=questions())
 def test_every_attempt_equals_a_search_through_all_chains(rows: list[Row], asked: Asked) -> None:

@@ -117,6 +117,7 @@ def test_equal_hazards_give_42_and_59_percent_by_day_90() -> None:
     assert last["adoption_if_nobody_left"] == pytest.approx(0.590, abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("released", [None, pd.Timestamp("2026-02-03 12:00", tz="UTC")])
 def test_curves_equal_their_definitions(seed: int, released: pd.Timestamp | None) -> None:
@@ -131,6 +132,7 @@ def test_curves_equal_their_definitions(seed: int, released: pd.Timestamp | None
             assert found[key] == (pytest.approx(share, abs=1e-9), risk)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_categories_equal_a_count_by_hand(seed: int) -> None:
     tables = random_company(seed)

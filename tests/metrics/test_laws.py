@@ -148,6 +148,7 @@ def test_the_table_has_the_one_shape(name: str, ds: cs.Dataset) -> None:
     assert table[["metric", "unit", "n"]].notna().all(axis=None)
 
 
+@pytest.mark.slow
 @each_grouped
 def test_the_interval_contains_the_estimate_and_a_fact_has_none(name: str, ds: cs.Dataset) -> None:
     table = run(name, ds, by="segment").dropna(subset=["estimate"])
@@ -164,12 +165,14 @@ def test_there_is_a_metric_for_every_exception() -> None:
     assert public >= OTHERS
 
 
+@pytest.mark.slow
 @each_metric
 def test_the_order_of_rows_does_not_matter(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
     shuffled = {key: frame.sample(frac=1, random_state=4) for key, frame in tables.items()}
     pd.testing.assert_frame_equal(run(name, cs.read_dataset(shuffled, as_of=AS_OF)), run(name, ds))
 
 
+@pytest.mark.slow
 @each_metric
 def test_the_index_does_not_matter(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
     rows = {key: np.arange(len(frame)) for key, frame in tables.items()}
@@ -194,6 +197,7 @@ def test_inputs_stay_as_they_are(name: str, tables: dict[str, pd.DataFrame]) -> 
         pd.testing.assert_frame_equal(read.tables[key].to_pandas(), before[key])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in accepting("by") if name not in COMPARING])
 def test_groups_equal_the_call_on_the_group_alone(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
     together = run(name, ds, by="segment")
@@ -207,6 +211,7 @@ def test_groups_equal_the_call_on_the_group_alone(name: str, tables: dict[str, p
         )
 
 
+@pytest.mark.slow
 @each_metric
 def test_nothing_later_than_as_of_changes_a_result(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
     end = pd.Timestamp(AS_OF, tz="UTC") + pd.Timedelta(1, "D")
@@ -222,12 +227,14 @@ def test_nothing_later_than_as_of_changes_a_result(name: str, tables: dict[str, 
     pd.testing.assert_frame_equal(run(name, cs.read_dataset(moved, as_of=AS_OF)), expected)
 
 
+@pytest.mark.slow
 @each_metric
 def test_looking_back_equals_reading_as_of_then(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
     then = cs.read_dataset(tables, as_of="2026-02-10")
     pd.testing.assert_frame_equal(run(name, ds.at("2026-02-10")), run(name, then))
 
 
+@pytest.mark.slow
 @each_metric
 def test_a_second_call_gives_the_same_to_the_last_digit(name: str, ds: cs.Dataset) -> None:
     pd.testing.assert_frame_equal(run(name, ds), run(name, ds), check_exact=True)
@@ -240,6 +247,7 @@ def test_a_confidence_level_lies_between_0_and_1(name: str, conf_level: float, d
         run(name, ds, conf_level=conf_level)
 
 
+@pytest.mark.slow
 @each_grouped
 def test_every_expression_compiles_for_a_warehouse_too(name: str, ds: cs.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     queries: list[str] = []
