@@ -1,0 +1,1 @@
+"""Models of customers who buy without a contract: how often, for how long, and how much still to come."""
