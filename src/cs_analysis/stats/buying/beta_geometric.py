@@ -20,6 +20,7 @@ from scipy import special
 
 from cs_analysis.stats.buying.histories import Floats, Histories, Ints, Past
 from cs_analysis.stats.buying.model import blocks
+from cs_analysis.stats.fits import Diagnostic
 from cs_analysis.stats.newton import Objective
 
 _SMALLEST = -600.0  # exp() of less may underflow
@@ -59,6 +60,16 @@ class BetaGeometric:
             return ((value + row_value) / histories.customers if finite else -np.inf), slope_of_log, bend_of_log
 
         return value_and_slopes
+
+    def checks(self, point: Floats) -> Iterator[Diagnostic]:
+        """Yield whether customers differ in their rates, whether they leave, and whether they differ in that."""
+        r, _, a, b = np.exp(point)
+        alike = "all customers buy at the same rate; their forecasts hardly depend on what they bought."
+        stay = "nobody leaves: an account that fell silent is taken for a slow buyer. Use a longer history."
+        same = "all customers leave with the same chance: a and b only have a meaning together."
+        yield Diagnostic("spread of rates", 1 / np.sqrt(r), *(("boundary", alike) if r > 1e4 else ()))
+        yield Diagnostic("chance to leave", a / (a + b), *(("boundary", stay) if a < 1e-4 * b else ()))
+        yield Diagnostic("spread of chances", 1 / np.sqrt(a + b + 1), *(("boundary", same) if a + b > 1e4 else ()))
 
     def _row_parts(self, values: Floats, histories: Histories) -> tuple[float, Floats, Floats]:
         """Return the last factor of the likelihood, its gradient and Hessian, summed over customers."""

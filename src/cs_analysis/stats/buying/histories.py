@@ -165,20 +165,27 @@ def _keys(rfm: pd.DataFrame) -> pd.DataFrame:
 
 
 def _packed(columns: dict[str, Floats], keys: pd.DataFrame) -> Histories:
-    """Return the distinct rows, found by one whole number that stands for all columns."""
-    joined, size = np.zeros(len(keys), dtype="int64"), 1
-    for values in columns.values():
+    row_of, first = distinct_rows(*columns.values())
+    frequency, recency, age = (values[first] for values in columns.values())
+    return Histories(frequency, recency, age, np.bincount(row_of).astype("float64"), row_of, keys)
+
+
+def distinct_rows(*columns: Floats) -> tuple[Ints, Ints]:
+    """Return the distinct row of each row, in the order of the columns, and one row that stands for each.
+
+    The rows are found by one whole number that stands for all columns.
+    """
+    joined, size = np.zeros(len(columns[0]), dtype="int64"), 1
+    for values in columns:
         codes, levels = _codes(values)
         if size * levels >= 2**62:
             joined, distinct = pd.factorize(joined, sort=True)
             size = len(distinct)
         joined, size = joined * levels + codes, size * levels
-    row_of, _ = pd.factorize(joined, sort=True)
-    count = np.bincount(row_of)
-    first = np.empty(len(count), dtype="int64")
+    row_of, distinct = pd.factorize(joined, sort=True)
+    first = np.empty(len(distinct), dtype="int64")
     first[row_of] = np.arange(len(row_of))
-    frequency, recency, age = (values[first] for values in columns.values())
-    return Histories(frequency, recency, age, count.astype("float64"), row_of.astype("int64"), keys)
+    return row_of.astype("int64"), first
 
 
 def _codes(values: Floats) -> tuple[Ints, int]:

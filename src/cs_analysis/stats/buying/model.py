@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from cs_analysis.stats.buying.histories import Floats, Histories, Ints, Past
+from cs_analysis.stats.fits import Diagnostic
 from cs_analysis.stats.newton import Objective
 
 _ROWS = 4096
@@ -18,7 +19,8 @@ class BuyingModel(Protocol):
     """A model of customers who buy at rates of their own until they leave unnoticed.
 
     Every method takes the logarithms of the parameters (`point`). "Still there" is the state at the end of the data. A new customer is the past
-    `NEW_CUSTOMER`, so nothing needs a second formula.
+    `NEW_CUSTOMER`, so nothing needs a second formula. What is still to come of somebody who is there may depend on frequency and age, not on
+    recency: `expected`, `reach` and `at_least` are asked for distinct pairs of them only.
     """
 
     @property
@@ -34,6 +36,9 @@ class BuyingModel(Protocol):
 
     def objective(self, histories: Histories) -> Objective:
         """Mean log-likelihood of a customer, with gradient and Hessian."""
+
+    def checks(self, point: Floats) -> Iterable[Diagnostic]:
+        """Whether the maximum lies where the model becomes a simpler one."""
 
     def alive_log_odds(self, point: Floats, past: Past) -> Floats:
         """Log odds that each customer is still there."""

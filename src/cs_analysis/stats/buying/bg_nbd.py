@@ -1,0 +1,103 @@
+"""The BG/NBD and MBG/NBD models: how often customers without a contract buy, and whether they still do."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from cs_analysis.stats.buying.beta_geometric import BetaGeometric
+from cs_analysis.stats.buying.fit import BuyingFit, fit_model
+
+
+class BGNBDFit(BuyingFit):
+    """A fitted BG/NBD model; see `BuyingFit` for what it can tell."""
+
+
+class MBGNBDFit(BuyingFit):
+    """A fitted MBG/NBD model; see `BuyingFit` for what it can tell."""
+
+
+def fit_bg_nbd(rfm: pd.DataFrame, *, conf_level: float = 0.95) -> BGNBDFit:
+    """Return the BG/NBD model of customers who buy without a contract.
+
+    A customer buys at a constant rate of his own, gamma distributed over customers with shape r and rate alpha (days), and after each repeat purchase
+    leaves for ever with a probability of his own, beta distributed with a and b. Whoever has not bought again has had no chance to leave yet
+    and counts as still there for ever; `fit_mbg_nbd` gives them one. Maximum likelihood with the Hessian of the formula, so that
+    the gradient is zero to rounding; limits are Wald's, of the logarithms.
+
+    Parameters
+    ----------
+    rfm : DataFrame
+        One row a customer: `frequency` (days with a repeat purchase), `recency_days` (from first to last purchase), `age_days` (from the first
+        purchase to the end of the data). `account_id` or `customer` names the customers, else the index.
+    conf_level : float
+        Level of the limits of the coefficients.
+
+    Returns
+    -------
+    BGNBDFit
+        `coefficients` has the terms `r, alpha, a, b` (metric `bg_nbd_coefficient`; alpha in days); `log_likelihood` is in days.
+        `.predict()`, `.predict_total()`, `.discounted_purchases()`, `.new_customer_purchases()` and `.purchase_distribution()` tell what comes.
+
+    Raises
+    ------
+    MissingColumnsError, ParameterError
+        A column is missing; histories that cannot be, all kinds at once.
+    NotEnoughDataError
+        One customer, or nobody who bought again.
+    ConvergenceError
+        The likelihood has no maximum that could be reached. One on a boundary is returned with a finding in `diagnostics` and `converged` False.
+
+    References
+    ----------
+    Fader, Hardie and Lee (2005), Marketing Science 24, 275-284.
+
+    Examples
+    --------
+    >>> rfm = pd.DataFrame({"frequency": [0, 1, 2, 4, 0, 7, 1, 3], "recency_days": [0, 40, 150, 210, 0, 55, 200, 90], "age_days": [240] * 8})
+    >>> fit_bg_nbd(rfm).coefficients[["term", "metric", "n"]]
+        term              metric  n
+    0      r  bg_nbd_coefficient  8
+    1  alpha  bg_nbd_coefficient  8
+    2      a  bg_nbd_coefficient  8
+    3      b  bg_nbd_coefficient  8
+    """
+    return fit_model(rfm, BetaGeometric("bg_nbd", first_chance=0), kind=BGNBDFit, conf_level=conf_level)
+
+
+def fit_mbg_nbd(rfm: pd.DataFrame, *, conf_level: float = 0.95) -> MBGNBDFit:
+    """Return the MBG/NBD model of customers who buy without a contract.
+
+    As `fit_bg_nbd`, but customers may leave right after their first purchase too, so that one who never bought again may be gone.
+
+    Parameters
+    ----------
+    rfm : DataFrame
+        As for `fit_bg_nbd`.
+    conf_level : float
+        Level of the limits of the coefficients.
+
+    Returns
+    -------
+    MBGNBDFit
+        Like `BGNBDFit`, with the metric `mbg_nbd_coefficient`.
+
+    Raises
+    ------
+    MissingColumnsError, ParameterError, NotEnoughDataError, ConvergenceError
+        As for `fit_bg_nbd`.
+
+    References
+    ----------
+    Batislam, Denizel and Filiztekin (2007), International Journal of Research in Marketing 24, 201-209; Hoppe and Wagner (2007), Marketing: Journal
+    of Research and Management 3, 75-90.
+
+    Examples
+    --------
+    >>> rfm = pd.DataFrame({"frequency": [0, 1, 2, 4, 0, 7, 1, 3], "recency_days": [0, 40, 150, 210, 0, 55, 200, 90], "age_days": [240] * 8})
+    >>> fit_mbg_nbd(rfm).predict(rfm.head(1), horizon="91d")[["customer", "metric", "unit"]]
+       customer              metric   unit
+    0         0   probability_alive  share
+    1         0  expected_purchases  count
+    2         0           purchases  count
+    """
+    return fit_model(rfm, BetaGeometric("mbg_nbd", first_chance=1), kind=MBGNBDFit, conf_level=conf_level)
