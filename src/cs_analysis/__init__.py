@@ -43,6 +43,7 @@ _PUBLIC = {
     "metrics.retention_outlook": ("retention_projection", "retention_backtest"),
     "metrics.churn": ("logo_churn_rate", "customer_survival"),
     "metrics.revenue": ("mrr",),
+    "metrics.orders": ("rfm_summary",),
     "metrics.satisfaction": ("nps",),
     "report.run": ("run_report",),
     "report.pack": ("run_pack",),

@@ -27,7 +27,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
     "onboarding_dropoff": {"steps": ["login", "report"]},  # which steps there are without it depends on all accounts
     "onboarding_csat": {"steps": ["login", "report"], "survey": "nps"},
 }
-OTHERS = {"funnel_actors", "usual_steps", "adopters_by_wait"}  # public names of metric modules that do not return estimates
+OTHERS = {"funnel_actors", "usual_steps", "adopters_by_wait", "rfm_summary"}  # public names of metric modules that do not return estimates
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
 NAMED_OTHERWISE = {"customer_survival": "survival", "funnel": "conversion", "conversion_by_period": "conversion"}  # what the main metric is called
 COMPARING = {"conversion_difference", "conversion_change"}  # their groups are set against each other

@@ -21,7 +21,7 @@ ARGUMENTS = {  # of metrics that do not run with the dataset alone
     "conversion_difference": {**FUNNEL, "correction": "holm"},
     "conversion_change": FUNNEL,
 }
-OTHERS = {"funnel_actors", "usual_steps", "adopters_by_wait"}  # public functions of the room that return no estimates
+OTHERS = {"funnel_actors", "usual_steps", "adopters_by_wait", "rfm_summary"}  # public functions of the room that return no estimates
 NAMED_OTHERWISE = {"customer_survival": "survival", "funnel": "conversion", "conversion_by_period": "conversion"}  # what the main metric is called
 
 
