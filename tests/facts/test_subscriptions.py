@@ -150,8 +150,8 @@ class TestByHand:
         tables = {"accounts": accounts(a="2026-01-01"), "subscriptions": phases(("s", "a", "2026-01-10", None, 10), kind=["trial"], discount=[3])}
         ds = cs.read_dataset(tables, as_of="2026-01-31")
         assert cs.mrr(ds).empty
-        assert cs.mrr(ds, policy=RevenuePolicy(paying_kinds=("trial",)))["estimate"].tolist() == [7]
-        assert cs.mrr(ds, policy=RevenuePolicy(paying_kinds=("trial",), net_of_discount=False))["estimate"].tolist() == [10]
+        assert cs.mrr(ds, policy=RevenuePolicy(trials="revenue"))["estimate"].tolist() == [7]
+        assert cs.mrr(ds, policy=RevenuePolicy(trials="revenue", discounts="gross"))["estimate"].tolist() == [10]
 
     def test_foreign_amounts_are_converted_at_the_rate_of_the_month(self) -> None:
         rates = pd.DataFrame({"month": ["2026-01", "2026-02"], "currency": "USD", "rate": [0.9, 0.8]})

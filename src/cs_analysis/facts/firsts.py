@@ -12,10 +12,10 @@ import pandas as pd
 
 from cs_analysis.data.dataset import Dataset, cutoff, engine_of, relation
 from cs_analysis.facts.groups import By, group_columns, with_groups
-from cs_analysis.facts.policy import RevenuePolicy
+from cs_analysis.facts.policy import DEFAULT_POLICY, RevenuePolicy
 from cs_analysis.facts.subscriptions import customer_spells
 
-ANY_PHASE = RevenuePolicy(paying_kinds=("paid", "trial", "free", "paused", "past_due", "metered"))
+ANY_PHASE = RevenuePolicy(trials="customer", free_plans="customer", pauses="customer")
 """Under this policy an account is there as long as it has a subscription phase of any kind."""
 
 _STEPS, _MICROSECONDS = 10, 864  # so many steps of the durations' grid (1e-9 day) are so many microseconds
@@ -52,7 +52,8 @@ def first_stays(ds: Dataset) -> ir.Table:
     MissingTableError
         The dataset has no subscriptions.
     """
-    spells = customer_spells(ds, policy=ANY_PHASE)
+    kinds = "subscriptions" in ds.tables and "kind" in ds.tables["subscriptions"].columns
+    spells = customer_spells(ds, policy=ANY_PHASE if kinds else DEFAULT_POLICY)
     first = spells.filter(spells.spell == 1)
     return first.select(
         "account_id", arrived_at=first.started_at, left_at=ibis.ifelse(first.ended_at < known_until(ds), first.ended_at, ibis.null("timestamp(6)"))

@@ -10,33 +10,31 @@ from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset, cutoff, engine_of, relation
 from cs_analysis.facts.groups import By, group_columns, with_groups
 from cs_analysis.facts.periods import periods
-from cs_analysis.facts.policy import DEFAULT_POLICY, RevenuePolicy
+from cs_analysis.facts.phases import MONEY, NEVER, effective_phases, with_breaks
+from cs_analysis.facts.policy import RevenuePolicy, policy_of
 
-_NEVER = ibis.timestamp("9999-12-31 00:00:00")
+_RATE = "decimal(20, 12)"
 
 
-def customer_spells(ds: Dataset, *, by: By = None, policy: RevenuePolicy = DEFAULT_POLICY) -> ir.Table:
+def customer_spells(ds: Dataset, *, by: By = None, policy: RevenuePolicy | str = "default") -> ir.Table:
     """Return the stretches in which an account was a customer without a break, as a staged table.
 
-    Phases of an account that overlap or touch, of whatever subscription, are one spell; one instant without a paying
-    phase ends it. Columns: `account_id`, the group columns (of the account), `spell` (1, 2, ...), `started_at`, `ended_at`
+    Phases of an account that overlap or touch, of whatever subscription, are one spell; one instant without a phase that counts
+    ends it. Columns: `account_id`, the group columns (of the account), `spell` (1, 2, ...), `started_at`, `ended_at`
     (missing = no end known; after `as_of` = a scheduled end) and `end_reason` of the phase that ended last.
     """
-    ordered = {"group_by": "account_id", "order_by": ["started_at", "end_at", "subscription_id"]}
-    paid = _paying(ds, policy).mutate(end_at=ibis.coalesce(ibis._.ended_at, _NEVER)).filter(ibis._.end_at > ibis._.started_at)
-    reached = paid.mutate(covered_until=paid.end_at.max().over(ibis.window(**ordered, rows=(None, -1))))
-    breaks = (reached.covered_until.isnull() | (reached.started_at > reached.covered_until)).cast("int64")
-    numbered = reached.mutate(breaks=breaks)
-    numbered = numbered.mutate(spell=numbered.breaks.sum().over(ibis.window(**ordered, rows=(None, 0))))
-    last = numbered.mutate(last_end=numbered.end_at.max().over(ibis.window(group_by=["account_id", "spell"])))
+    flagged = with_breaks(effective_phases(ds, policy=policy))
+    so_far = ibis.window(group_by="account_id", order_by=["started_at", "until", "subscription_id"], rows=(None, 0))
+    numbered = flagged.mutate(spell=flagged.breaks.sum().over(so_far))
+    last = numbered.mutate(last_end=numbered.until.max().over(ibis.window(group_by=["account_id", "spell"])))
     spells = last.group_by("account_id", "spell").agg(
-        started_at=last.started_at.min(), end_at=last.end_at.max(), end_reason=last.end_reason.min(where=last.end_at == last.last_end)
+        started_at=last.started_at.min(), until=last.until.max(), end_reason=last.end_reason.min(where=last.until == last.last_end)
     )
     known = with_groups(ds, spells, by, table=None)
-    return engine_of(ds).stage(known.mutate(ended_at=known.end_at.nullif(_NEVER)).drop("end_at"))
+    return engine_of(ds).stage(known.mutate(ended_at=known.until.nullif(NEVER)).drop("until"))
 
 
-def customers_by_period(ds: Dataset, *, period: Period, by: By = None, policy: RevenuePolicy = DEFAULT_POLICY) -> pd.DataFrame:
+def customers_by_period(ds: Dataset, *, period: Period, by: By = None, policy: RevenuePolicy | str = "default") -> pd.DataFrame:
     """Return for each finished calendar period with customers: the group columns, `period`, `customers`, `lost`, `joined_and_left`.
 
     `customers` are those at the period's start, `lost` those of them that are none at its end; accounts that joined inside
@@ -44,7 +42,7 @@ def customers_by_period(ds: Dataset, *, period: Period, by: By = None, policy: R
     """
     engine, keys = engine_of(ds), [*group_columns(by), "period"]
     spells = customer_spells(ds, by=by, policy=policy)
-    calendar = engine.lookup(_periods_since_first(ds, spells, period=period, unfinished=False))
+    calendar = engine.lookup(periods_since_first(ds, spells, period=period, unfinished=False))
     overlap = [spells.started_at < calendar.ends_at, spells.ended_at.isnull() | (spells.ended_at >= calendar.starts_at)]
     touching = spells.inner_join(calendar, overlap)
     flagged = touching.mutate(at_start=touching.started_at < touching.starts_at, at_end=touching.ended_at.isnull() | (touching.ended_at >= touching.ends_at))
@@ -57,30 +55,44 @@ def customers_by_period(ds: Dataset, *, period: Period, by: By = None, policy: R
     return engine.run(counts.order_by(keys))
 
 
-def phase_months(ds: Dataset, *, by: By = None, policy: RevenuePolicy = DEFAULT_POLICY) -> ir.Table:
-    """Return the amount of each paying phase at the end of each month, in the reporting currency, as a staged table.
+def phase_months(ds: Dataset, *, by: By = None, policy: RevenuePolicy | str = "default") -> ir.Table:
+    """Return the amount of each phase that counts in each month, in the reporting currency, as a staged table.
 
-    A phase counts at a month's end if it started before and had not ended before it; the unfinished month ends at `as_of`.
-    Columns: `account_id`, the group columns (of the phase, else of the account), `period`, `finished` and `amount`.
+    A phase counts in a month if it started before the month's end and had not ended before it (with proration: if it covers any of the
+    month); the unfinished month ends at `as_of`. Amounts are rounded here and nowhere else, to four decimals, phase by phase: once for the share
+    of the month, once for the exchange rate. Every sum of them is exact.
+
+    Columns: `account_id`, the group columns (of the phase, else of the account), `period`, `finished`, `amount`, and `carried`: the same
+    amount at the exchange rate of the month after.
     """
-    # Narrowed before the months come in: a company's own column may be called `period`.
-    paid = with_groups(ds, _paying(ds, policy), by, table="subscriptions")
-    paid = paid.select("account_id", "started_at", "ended_at", "mrr", "discount", "currency", *group_columns(by))
-    months = engine_of(ds).lookup(_periods_since_first(ds, paid, period="month", unfinished=True))
-    open_at_end = [paid.started_at < months.ends_at, paid.ended_at.isnull() | (paid.ended_at >= months.ends_at)]
-    joined = paid.inner_join(months.select("period", "ends_at", "finished"), open_at_end)
-    amount = joined.mrr - joined.discount.fill_null(0) if policy.net_of_discount else joined.mrr
-    priced = _converted(ds, joined.mutate(amount=amount))
-    return engine_of(ds).stage(priced.select("account_id", *group_columns(by), "period", "finished", amount=priced.amount.cast("decimal(18, 4)")))
+    policy = policy_of(policy)
+    phases = effective_phases(ds, by=by, policy=policy)
+    calendar = periods_since_first(ds, phases, period="month", unfinished=True)
+    months = engine_of(ds).lookup(calendar)
+    keys = ["account_id", *group_columns(by), "period", "finished"]
+    joined = phases.inner_join(months, _in_month(phases, months, policy))
+    amount = joined.amount if policy.proration == "month_end" else _covered(joined)
+    rows = joined.select(*keys, "currency", amount=amount)
+    return engine_of(ds).stage(in_reporting_currency(ds, rows, calendar, policy=policy).drop("currency"))
 
 
-def account_months(ds: Dataset, *, by: By = None, policy: RevenuePolicy = DEFAULT_POLICY) -> ir.Table:
-    """Return one row an account and month with a paying phase at its end: keys, `period`, `finished`, `closing` amount."""
+def account_months(ds: Dataset, *, by: By = None, policy: RevenuePolicy | str = "default") -> ir.Table:
+    """Return one row an account and month with a phase that counts: keys, `period`, `finished`, `closing` amount."""
     phases = phase_months(ds, by=by, policy=policy)
     return phases.group_by("account_id", *group_columns(by), "period", "finished").agg(closing=phases.amount.sum())
 
 
-def _periods_since_first(ds: Dataset, rows: ir.Table, *, period: Period, unfinished: bool) -> pd.DataFrame:
+def in_reporting_currency(ds: Dataset, rows: ir.Table, calendar: pd.DataFrame, *, policy: RevenuePolicy) -> ir.Table:
+    """Return the rows with `amount` converted at the rate of their `period`, and `carried`, converted at that of the month after."""
+    if "rates" not in ds.tables:
+        return rows.mutate(carried=rows.amount)
+    rates = engine_of(ds).lookup(_rates_by_month(ds, calendar, policy))
+    rated = rows.inner_join(rates, [rows.currency == rates.rate_currency, rows.period == rates.rate_period])
+    converted = {name: (rated.amount * rated[rate].cast(_RATE)).cast(MONEY) for name, rate in (("amount", "rate"), ("carried", "next_rate"))}
+    return rated.select(*(name for name in rows.columns if name != "amount"), **converted)
+
+
+def periods_since_first(ds: Dataset, rows: ir.Table, *, period: Period, unfinished: bool) -> pd.DataFrame:
     """Return the periods from the earliest `started_at` of `rows` up to `as_of`; none if there are no rows."""
     first = engine_of(ds).run(rows.agg(first=rows.started_at.min()).order_by("first"))["first"].iloc[0]
     nobody = pd.isna(first)
@@ -88,16 +100,30 @@ def _periods_since_first(ds: Dataset, rows: ir.Table, *, period: Period, unfinis
     return table.iloc[:0] if nobody else table
 
 
-def _paying(ds: Dataset, policy: RevenuePolicy) -> ir.Table:
-    phases = relation(ds, "subscriptions")
-    return phases.filter(phases.kind.fill_null("paid").isin(policy.paying_kinds))
+def _in_month(phases: ir.Table, months: ir.Table, policy: RevenuePolicy) -> list[ir.BooleanValue]:
+    """Return the condition on which a phase counts in a month."""
+    lasts = phases.end_at >= months.ends_at if policy.proration == "month_end" else phases.end_at > months.starts_at
+    return [phases.started_at < months.ends_at, phases.end_at.isnull() | lasts]
 
 
-def _converted(ds: Dataset, rows: ir.Table) -> ir.Table:
-    """Return the rows with `amount` in the reporting currency, at the rate of the row's month."""
-    if "rates" not in ds.tables:
-        return rows
-    rates = relation(ds, "rates").select(rate_month="month", rate_currency="currency", rate="rate")
-    rated = rows.left_join(rates, [rows.currency == rates.rate_currency, rows.period.cast("date") == rates.rate_month])
-    converted = (rated.amount.cast("float64") * rated.rate).round(4)
-    return rated.mutate(amount=ibis.ifelse(rated.currency == ds.currency, rated.amount.cast("float64"), converted))
+def _covered(joined: ir.Table) -> ir.DecimalValue:
+    """Return the amount times the share of the month that the phase covers."""
+    end = ibis.least(joined.end_at.fill_null(NEVER), joined.ends_at)
+    inside = end.delta(ibis.greatest(joined.started_at, joined.starts_at), unit="microsecond")
+    length = joined.ends_at.delta(joined.starts_at, unit="microsecond")
+    share = inside.cast("float64") / length.cast("float64")
+    return ibis.ifelse(inside == length, joined.amount, (joined.amount.cast("float64") * share).cast(MONEY))
+
+
+def _rates_by_month(ds: Dataset, calendar: pd.DataFrame, policy: RevenuePolicy) -> pd.DataFrame:
+    """Return `rate_period`, `rate_currency`, `rate` and `next_rate`, that of the month after; a month without a rate has the latest one before it."""
+    known = engine_of(ds).run(relation(ds, "rates").select("month", "currency", "rate").order_by(["month", "currency"]))
+    wide = known.assign(month=pd.to_datetime(known["month"])).pivot_table(index="month", columns="currency", values="rate").ffill()
+    months = pd.DatetimeIndex(calendar["period"], name="rate_period")
+    rates = wide.reindex(wide.index.union(months)).ffill().reindex(months)
+    if policy.fx == "constant":
+        rates = rates.assign(**{code: latest.iloc[-1] for code, latest in wide.items() if len(latest)})
+    rates[ds.currency] = 1.0
+    tidy = rates.melt(ignore_index=False, var_name="rate_currency", value_name="rate")
+    following = rates.shift(-1).fillna(rates).melt(ignore_index=False)
+    return tidy.assign(next_rate=following["value"]).dropna().reset_index()
