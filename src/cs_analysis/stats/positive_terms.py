@@ -31,16 +31,16 @@ def positive_coefficients(terms: Sequence[str], point: Floats, covariance: Float
 
     `point` and `covariance` are of the logarithms; `metric` is the model's own, such as `bg_nbd_coefficient`; `n` = customers.
     """
-    reach = normal_quantile(conf_level) * np.sqrt(np.diag(covariance))
-    return estimates(
-        {"term": list(terms)},
-        metric=metric,
-        unit="ratio",
-        estimate=np.exp(point),
-        conf_low=np.exp(point - reach),
-        conf_high=np.exp(point + reach),
-        n=np.full(len(point), customers),
-    )
+    value, low, high = carried_over(point, np.sqrt(np.diag(covariance)), conf_level=conf_level)
+    n = np.full(len(point), customers)
+    return estimates({"term": list(terms)}, metric=metric, unit="ratio", estimate=value, conf_low=low, conf_high=high, n=n)
+
+
+def carried_over(logarithm: Floats, error: Floats, *, conf_level: float) -> tuple[Floats, Floats, Floats]:
+    """Return a positive quantity and the limits of its logarithm carried over; infinite above what a number can hold."""
+    reach = normal_quantile(conf_level) * error
+    with np.errstate(over="ignore"):
+        return np.exp(logarithm), np.exp(logarithm - reach), np.exp(logarithm + reach)
 
 
 def natural_covariance(terms: Sequence[str], point: Floats, covariance: Floats) -> pd.DataFrame:

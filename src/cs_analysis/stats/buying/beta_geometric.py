@@ -72,28 +72,28 @@ class BetaGeometric:
         yield Diagnostic("spread of chances", 1 / np.sqrt(a + b + 1), *(("boundary", same) if a + b > 1e4 else ()))
 
     def _row_parts(self, values: Floats, histories: Histories) -> tuple[float, Floats, Floats]:
-        """Return the last factor of the likelihood, its gradient and Hessian, summed over customers."""
-        r, alpha, a, _ = values
-        power = r + histories.frequency
+        """Return alpha^r times the last factor of the likelihood: logarithm, gradient and Hessian, summed over customers.
+
+        Differences are taken before logarithms and powers, so that nothing cancels where r and alpha are large.
+        """
+        r, alpha, a, b = values
+        count, power = histories.count, r + histories.frequency
         until, last = alpha + histories.age, alpha + histories.recency
-        log_until, log_last = np.log(until), np.log(last)
-        log_odds = self._log_odds(values, histories, log_until - log_last)
-        here = special.expit(log_odds)
-        gone = special.expit(-log_odds)
-        total = histories.count @ (-power * log_until - special.log_expit(log_odds))
-        before = 1 / (values[3] + self._chances(histories) - 1)  # only used where somebody may have left
-        before = np.where(gone > 0, before, 0.0)
-        stay = np.stack([-log_until, -power / until])
-        step = np.stack([log_last - log_until, power / last - power / until, np.full(len(here), -1 / a), before])
-        weight, spread = histories.count * gone, histories.count * gone * here
-        slope = np.concatenate([stay @ histories.count, np.zeros(2)]) - step @ weight
-        bend = (step * spread) @ step.T
-        bend[0, 1] -= _mixed(histories.count, here, gone, 1 / until, 1 / last)
-        bend[1, 0] = bend[0, 1]
-        bend[1, 1] += _mixed(histories.count, here, gone, power / until**2, power / last**2)
-        bend[2, 2] -= weight.sum() / a**2
-        bend[3, 3] += weight @ before**2
-        return float(total), slope, bend
+        log_ratio = np.log1p((histories.age - histories.recency) / last)
+        log_odds = self._log_odds(values, histories, log_ratio)
+        here, gone = special.expit(log_odds), special.expit(-log_odds)
+        before = np.where(gone > 0, 1 / (b + np.maximum(self._chances(histories), 1.0) - 1), 0.0)
+        silence = np.log1p(histories.age / alpha)
+        total = -count @ (r * silence + histories.frequency * np.log(until) + special.log_expit(log_odds))
+        stay = np.stack([-silence, (r * histories.age / alpha - histories.frequency) / until])
+        step = np.stack([-log_ratio, power * (histories.age - histories.recency) / (until * last), np.full(len(here), -1 / a), before])
+        left = count * gone
+        bend = (step * (left * here)) @ step.T
+        for weight, time in ((count * here, histories.age), (left, histories.recency)):
+            bend[:2, :2] += _rate_bend(values, weight, frequency=histories.frequency, time=time)
+        bend[2, 2] -= left.sum() / a**2
+        bend[3, 3] += left @ before**2
+        return float(total), np.append(stay @ count, [0.0, 0.0]) - step @ left, bend
 
     def _chances(self, past: Past) -> Floats:
         return past.frequency + self.first_chance
@@ -148,25 +148,27 @@ def _share_staying(a: float, b: Floats) -> Floats:
     return b / (a + b)
 
 
-def _mixed(count: Floats, here: Floats, gone: Floats, of_here: Floats, of_gone: Floats) -> float:
-    return float(count @ (here * of_here + gone * of_gone))
+def _rate_bend(values: Floats, weight: Floats, *, frequency: Floats, time: Floats) -> Floats:
+    """Return the Hessian in r and alpha of the weighted sum of r log(alpha) - (r + x) log(alpha + time)."""
+    r, alpha = values[:2]
+    whole = alpha + time
+    mixed = weight @ (time / (alpha * whole))
+    return np.array([[0.0, mixed], [mixed, weight @ ((frequency - r * (time / alpha) * (2 + time / alpha)) / whole**2)]])
 
 
 def _rising_parts(values: Floats, histories: Histories, chances: Floats) -> tuple[float, Floats, Floats]:
-    """Return the factors of the likelihood before the bracket, their gradient and Hessian, summed over customers.
+    """Return the ratios of gamma and beta functions in the likelihood: logarithm, gradient and Hessian, summed over customers.
 
-    Ratios of gamma functions are products of as many factors as there were purchases, and each factor is needed once for all customers.
+    They are products of as many factors as there were purchases, and each factor is needed once for all customers.
     """
-    r, alpha, a, b = values
+    r, _, a, b = values
     bought, left = histories.more_than, chances
     of_r, of_b = r + np.arange(len(bought)), b + np.arange(len(left))
     of_both = a + of_b
-    everybody = histories.customers
-    value = bought @ np.log(of_r) + everybody * r * np.log(alpha) - left @ np.log1p(a / of_b)
-    slope = np.array([bought @ (1 / of_r) + everybody * np.log(alpha), everybody * r / alpha, -left @ (1 / of_both), left @ (a / (of_b * of_both))])
+    value = bought @ np.log(of_r) - left @ np.log1p(a / of_b)
+    slope = np.array([bought @ (1 / of_r), 0.0, -left @ (1 / of_both), left @ (a / (of_b * of_both))])
     bend = np.zeros((4, 4))
-    bend[0, 0], bend[1, 1] = -bought @ of_r**-2, -everybody * r / alpha**2
-    bend[0, 1] = bend[1, 0] = everybody / alpha
+    bend[0, 0] = -bought @ of_r**-2
     bend[2, 2] = bend[2, 3] = bend[3, 2] = left @ of_both**-2
     bend[3, 3] = -left @ (a * (of_b + of_both) / (of_b * of_both) ** 2)
     return float(value), slope, bend

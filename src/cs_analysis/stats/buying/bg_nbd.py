@@ -53,13 +53,15 @@ def fit_bg_nbd(rfm: pd.DataFrame, *, conf_level: float = 0.95) -> BGNBDFit:
 
     Examples
     --------
-    >>> rfm = pd.DataFrame({"frequency": [0, 1, 2, 4, 0, 7, 1, 3], "recency_days": [0, 40, 150, 210, 0, 55, 200, 90], "age_days": [240] * 8})
-    >>> fit_bg_nbd(rfm).coefficients[["term", "metric", "n"]]
-        term              metric  n
-    0      r  bg_nbd_coefficient  8
-    1  alpha  bg_nbd_coefficient  8
-    2      a  bg_nbd_coefficient  8
-    3      b  bg_nbd_coefficient  8
+    >>> frequency = [0, 0, 0, 1, 1, 1, 2, 3, 4, 5, 8, 22]
+    >>> recency_days = [0, 0, 0, 51, 2, 147, 202, 206, 27, 221, 209, 236]
+    >>> rfm = pd.DataFrame({"frequency": frequency, "recency_days": recency_days, "age_days": 240})
+    >>> fit_bg_nbd(rfm).coefficients[["term", "estimate", "conf_low", "conf_high"]].round(2)
+        term  estimate  conf_low  conf_high
+    0      r      0.48      0.18       1.29
+    1  alpha     14.98      3.05      73.53
+    2      a      0.17      0.01       2.56
+    3      b      0.66      0.01      31.57
     """
     return fit_model(rfm, BetaGeometric("bg_nbd", first_chance=0), kind=BGNBDFit, conf_level=conf_level)
 
@@ -93,11 +95,13 @@ def fit_mbg_nbd(rfm: pd.DataFrame, *, conf_level: float = 0.95) -> MBGNBDFit:
 
     Examples
     --------
-    >>> rfm = pd.DataFrame({"frequency": [0, 1, 2, 4, 0, 7, 1, 3], "recency_days": [0, 40, 150, 210, 0, 55, 200, 90], "age_days": [240] * 8})
-    >>> fit_mbg_nbd(rfm).predict(rfm.head(1), horizon="91d")[["customer", "metric", "unit"]]
-       customer              metric   unit
-    0         0   probability_alive  share
-    1         0  expected_purchases  count
-    2         0           purchases  count
+    >>> frequency = [0, 0, 0, 1, 1, 1, 2, 3, 4, 5, 8, 22]
+    >>> recency_days = [0, 0, 0, 51, 2, 147, 202, 206, 27, 221, 209, 236]
+    >>> rfm = pd.DataFrame({"frequency": frequency, "recency_days": recency_days, "age_days": 240})
+    >>> fit_mbg_nbd(rfm).predict(rfm.tail(1), horizon="91d")[["customer", "metric", "estimate", "conf_low", "conf_high"]].round(2)
+       customer              metric  estimate  conf_low  conf_high
+    0        11   probability_alive      0.98      0.84       1.00
+    1        11  expected_purchases      7.39      6.16       8.85
+    2        11           purchases      7.39      1.00      15.00
     """
     return fit_model(rfm, BetaGeometric("mbg_nbd", first_chance=1), kind=MBGNBDFit, conf_level=conf_level)

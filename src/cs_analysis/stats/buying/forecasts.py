@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from scipy import special
 from cs_analysis.stats.buying.histories import NEW_CUSTOMER, Floats, Histories, Ints, Past, distinct_rows
 from cs_analysis.stats.buying.model import BuyingModel, blocks
 from cs_analysis.stats.estimates import estimates, stack
-from cs_analysis.stats.positive_terms import delta_error, normal_quantile
+from cs_analysis.stats.positive_terms import carried_over, delta_error, normal_quantile
 
 YEAR = 365.0
 
@@ -99,21 +100,20 @@ def customer_table(fitted: Fitted, customers: Histories, *, days: float, conf_le
     def both(point: Floats) -> Floats:
         return np.stack([np.where(sure, 0.0, fitted.model.alive_log_odds(point, customers)), ahead.log_expected(point)])
 
-    reach = normal_quantile(conf_level) * fitted.error(both)
-    log_expected = ahead.log_expected(fitted.point)
-    expected = np.exp(log_expected)
-    alive = [special.expit(log_odds + side * reach[0]) for side in (0, -1, 1)]
-    mean = [expected, np.exp(log_expected - reach[1]), np.exp(log_expected + reach[1])]
-    count = [expected, *_around(expected, *ahead.quantiles(fitted.point, (1 - conf_level) / 2))]
+    errors = fitted.error(both)
+    alive = _shares(log_odds, errors[0], conf_level)
+    mean = carried_over(ahead.log_expected(fitted.point), errors[1], conf_level=conf_level)
+    count = [mean[0], *_around(mean[0], *ahead.quantiles(fitted.point, (1 - conf_level) / 2))]
     rows = (("probability_alive", "share", alive), ("expected_purchases", "count", mean), ("purchases", "count", count))
-    return stack([_spread(fitted, customers, metric, unit, values) for metric, unit, values in rows])
+    return stack([_by_customer(fitted, customers, metric=metric, unit=unit, values=values) for metric, unit, values in rows])
 
 
 def discounted_table(fitted: Fitted, customers: Histories, *, days: float, discount_rate: float, conf_level: float) -> pd.DataFrame:
     """Return each customer's expected purchases, discounted."""
     ahead = Ahead.of(fitted.model, customers, days)
     force = float(np.log1p(discount_rate)) / YEAR
-    return _spread(fitted, customers, "discounted_purchases", "count", _positive(fitted, lambda point: ahead.log_discounted(point, force), conf_level))
+    values = _positive(fitted, lambda point: ahead.log_discounted(point, force), conf_level)
+    return _by_customer(fitted, customers, metric="discounted_purchases", unit="count", values=values)
 
 
 def total_table(fitted: Fitted, customers: Histories, *, days: float, conf_level: float) -> pd.DataFrame:
@@ -129,14 +129,15 @@ def total_table(fitted: Fitted, customers: Histories, *, days: float, conf_level
     limits = (variance / mean[0] * special.gammaincinv(shape, side) for side in (tail, 1 - tail))
     count = [mean[0], *_around(mean[0], *limits)]
     rows = (("expected_purchases", mean), ("purchases", count))
-    return stack([_row({}, metric, "count", values, customers.customers) for metric, values in rows])
+    return stack([_table({}, values, metric=metric, unit="count", n=customers.customers) for metric, values in rows])
 
 
 def new_customer_table(fitted: Fitted, days: Sequence[float], *, conf_level: float) -> pd.DataFrame:
     """Return the expected repeat purchases of a new customer by each day."""
     ahead = [Ahead.of(fitted.model, NEW_CUSTOMER, each) for each in days]
     values = _positive(fitted, lambda point: np.concatenate([each.log_expected(point) for each in ahead]), conf_level)
-    return _row({"time_days": np.asarray(days, dtype="float64")}, "expected_purchases", "count", values, fitted.histories.customers)
+    keys = {"time_days": np.asarray(days, dtype="float64")}
+    return _table(keys, values, metric="expected_purchases", unit="count", n=fitted.histories.customers)
 
 
 def distribution_table(fitted: Fitted, counts: Ints, *, days: float, conf_level: float) -> pd.DataFrame:
@@ -148,17 +149,19 @@ def distribution_table(fitted: Fitted, counts: Ints, *, days: float, conf_level:
         at_least = np.append(1.0, alive * fitted.model.at_least(point, NEW_CUSTOMER, days=days, most=most)[0])
         return np.asarray(special.logit(np.maximum(-np.diff(at_least), 1e-300))[counts])
 
-    centre = log_odds(fitted.point)
-    reach = normal_quantile(conf_level) * fitted.error(log_odds)
-    values = [special.expit(centre + side * reach) for side in (0, -1, 1)]
-    return _row({"purchases": counts}, "purchase_probability", "share", values, fitted.histories.customers)
+    values = _shares(log_odds(fitted.point), fitted.error(log_odds), conf_level)
+    return _table({"purchases": counts}, values, metric="purchase_probability", unit="share", n=fitted.histories.customers)
 
 
-def _positive(fitted: Fitted, log_quantity: Callable[[Floats], Floats], conf_level: float) -> list[Floats]:
+def _positive(fitted: Fitted, log_quantity: Callable[[Floats], Floats], conf_level: float) -> tuple[Floats, Floats, Floats]:
     """Return a positive quantity with the limits of its logarithm carried over."""
-    centre = log_quantity(fitted.point)
-    reach = normal_quantile(conf_level) * fitted.error(log_quantity)
-    return [np.exp(centre + side * reach) for side in (0, -1, 1)]
+    return carried_over(log_quantity(fitted.point), fitted.error(log_quantity), conf_level=conf_level)
+
+
+def _shares(log_odds: Floats, error: Floats, conf_level: float) -> tuple[Floats, Floats, Floats]:
+    """Return probabilities with the limits of their log odds carried over."""
+    reach = normal_quantile(conf_level) * error
+    return special.expit(log_odds), special.expit(log_odds - reach), special.expit(log_odds + reach)
 
 
 def _around(estimate: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
@@ -166,11 +169,11 @@ def _around(estimate: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats
     return np.minimum(np.floor(low), np.floor(estimate)), np.maximum(np.ceil(high), np.ceil(estimate))
 
 
-def _spread(fitted: Fitted, customers: Histories, metric: str, unit: str, values: Sequence[Floats]) -> pd.DataFrame:
+def _by_customer(fitted: Fitted, customers: Histories, *, metric: str, unit: str, values: Sequence[Floats]) -> pd.DataFrame:
     """Return a value of each distinct history as one row a customer."""
-    return _row(customers.keys, metric, unit, [value[customers.row_of] for value in values], fitted.histories.customers)
+    return _table(customers.keys, [value[customers.row_of] for value in values], metric=metric, unit=unit, n=fitted.histories.customers)
 
 
-def _row(keys: object, metric: str, unit: str, values: Sequence[Floats], n: int) -> pd.DataFrame:
+def _table(keys: Mapping[str, Any] | pd.DataFrame, values: Sequence[Any], *, metric: str, unit: str, n: int) -> pd.DataFrame:
     estimate, low, high = values
     return estimates(keys, metric=metric, unit=unit, estimate=estimate, conf_low=low, conf_high=high, n=n)

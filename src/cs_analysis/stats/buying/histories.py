@@ -138,23 +138,24 @@ def _numbers(values: pd.Series, name: str) -> Floats:
 
 def _faults(columns: dict[str, Floats], labels: pd.Index) -> Iterator[str]:
     """Yield a sentence for every kind of row that no customer can have."""
+    for wrong, values, rule in _rules(columns):
+        if wrong.any():
+            first = int(np.argmax(wrong))
+            yield f"{rule} ({int(wrong.sum())} rows, first {labels[first]!r} with {values[first]:g})."
+
+
+def _rules(columns: dict[str, Floats]) -> Iterator[tuple[npt.NDArray[np.bool_], Floats, str]]:
+    """Yield for every rule the rows that break it, the column at fault, and what must hold."""
     frequency, recency, age = columns.values()
     for name, values in columns.items():
-        yield from _fault(~np.isfinite(values), values, labels, f"{name} may not be missing or infinite; fill it in or leave the row out")
-        yield from _fault(values < 0, values, labels, f"{name} may not be negative; check the dates")
-    with np.errstate(invalid="ignore"):
-        fraction = np.isfinite(frequency) & (frequency != np.rint(frequency))
-    yield from _fault(fraction, frequency, labels, "frequency must be a whole number: it counts the days with a repeat purchase")
+        yield ~np.isfinite(values), values, f"{name} may not be missing or infinite; fill it in or leave the row out"
+        yield values < 0, values, f"{name} may not be negative; check the dates"
+    fraction = np.isfinite(frequency) & (frequency != np.rint(frequency))
+    yield fraction, frequency, "frequency must be a whole number: it counts the days with a repeat purchase"
     never, again = frequency == 0, frequency > 0
-    yield from _fault(never & (recency > 0), recency, labels, "recency_days must be 0 where frequency is 0: the last purchase is the first one")
-    yield from _fault(again & (recency == 0), recency, labels, "recency_days must be above 0 where frequency is: count purchases of one day as one")
-    yield from _fault(recency > age, recency, labels, "recency_days may not exceed age_days: leave out purchases after the end of the data")
-
-
-def _fault(wrong: npt.NDArray[np.bool_], values: Floats, labels: pd.Index, rule: str) -> Iterator[str]:
-    if wrong.any():
-        first = int(np.argmax(wrong))
-        yield f"{rule} ({int(wrong.sum())} rows, first {labels[first]!r} with {values[first]:g})."
+    yield never & (recency > 0), recency, "recency_days must be 0 where frequency is 0: the last purchase is the first one"
+    yield again & (recency == 0), recency, "recency_days must be above 0 where frequency is: count purchases of one day as one"
+    yield recency > age, recency, "recency_days may not exceed age_days: leave out purchases after the end of the data"
 
 
 def _keys(rfm: pd.DataFrame) -> pd.DataFrame:
