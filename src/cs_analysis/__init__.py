@@ -28,6 +28,7 @@ _PUBLIC = {
     "stats.differences": ("compare", "compare_with_rest"),
     "stats.resampling": ("bootstrap",),
     "stats.bass": ("fit_bass", "BassFit"),
+    "stats.buying.bg_nbd": ("fit_bg_nbd", "fit_mbg_nbd", "BGNBDFit", "MBGNBDFit"),
     "metrics.adoption": ("adoption_rate", "new_adopter_share"),
     "metrics.diffusion": ("adoption_curve", "rogers_categories", "adopters_by_wait"),
     "metrics.onboarding": ("activation_rate", "time_to_value", "value_curve", "onboarding_dropoff", "onboarding_csat"),
