@@ -26,10 +26,20 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
     "rogers_categories": {"released": RELEASED},
     "onboarding_dropoff": {"steps": ["login", "report"]},  # which steps there are without it depends on all accounts
     "onboarding_csat": {"steps": ["login", "report"], "survey": "nps"},
+    "net_revenue_retention": {"window": "2mo"},  # the company is younger than a year
+    "gross_revenue_retention": {"window": "2mo"},
+    "net_revenue_retention_without_largest": {"window": "2mo", "left_out": [1, 3]},
+    "revenue_definitions": {"window": "2mo"},
+    "arpu": {"users": "active"},
 }
 OTHERS = {"funnel_actors", "usual_steps", "adopters_by_wait", "rfm_summary"}  # public names of metric modules that do not return estimates
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
-NAMED_OTHERWISE = {"customer_survival": "survival", "funnel": "conversion", "conversion_by_period": "conversion"}  # what the main metric is called
+NAMED_OTHERWISE = {
+    "customer_survival": "survival",
+    "funnel": "conversion",
+    "conversion_by_period": "conversion",
+    "revenue_definitions": "mrr",
+}  # what the main metric is called
 COMPARING = {"conversion_difference", "conversion_change"}  # their groups are set against each other
 WITHOUT_LIMITS = {
     "adoption_curve",
@@ -38,6 +48,14 @@ WITHOUT_LIMITS = {
     "time_to_convert",
     "time_to_value",
     "value_curve",
+    "net_revenue_retention",
+    "gross_revenue_retention",
+    "net_revenue_retention_without_largest",
+    "revenue_churn_rate",
+    "quick_ratio",
+    "arpa",
+    "arpu",
+    "revenue_definitions",
 }  # rows whose limits are missing, as their docstrings say
 ONE_ACCOUNT = {
     "stickiness",
@@ -63,6 +81,8 @@ FACTS = {
     "rogers_share",
     "category_until",
     "mrr",
+    "arpa_change",
+    "largest_share",
     "active_users",
     "joined_and_left",
     "activation_rate_naive",

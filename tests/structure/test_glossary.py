@@ -22,7 +22,12 @@ ARGUMENTS = {  # of metrics that do not run with the dataset alone
     "conversion_change": FUNNEL,
 }
 OTHERS = {"funnel_actors", "usual_steps", "adopters_by_wait", "rfm_summary"}  # public functions of the room that return no estimates
-NAMED_OTHERWISE = {"customer_survival": "survival", "funnel": "conversion", "conversion_by_period": "conversion"}  # what the main metric is called
+NAMED_OTHERWISE = {
+    "customer_survival": "survival",
+    "funnel": "conversion",
+    "conversion_by_period": "conversion",
+    "revenue_definitions": "mrr",
+}  # what the main metric is called
 
 
 @pytest.fixture(scope="module")
