@@ -10,18 +10,16 @@ from collections.abc import Sequence
 import pandas as pd
 
 from cs_analysis.data.calendar import Period
-from cs_analysis.data.dataset import Dataset, cutoff, engine_of
+from cs_analysis.data.dataset import Dataset
 from cs_analysis.data.reading import Moment
-from cs_analysis.errors import NotEnoughDataError, ParameterError
 from cs_analysis.facts.groups import By, as_named, group_columns
-from cs_analysis.facts.policy import DEFAULT_POLICY, RevenuePolicy
-from cs_analysis.facts.subscriptions import customer_spells, customers_by_period
+from cs_analysis.facts.lifetimes import first_spells
+from cs_analysis.facts.policy import RevenuePolicy
+from cs_analysis.facts.subscriptions import customers_by_period
 from cs_analysis.stats.durations import durations
 from cs_analysis.stats.estimates import estimates, stack
 from cs_analysis.stats.intervals import wilson
 from cs_analysis.stats.survival import survival_at, survival_curve
-
-_BY_CHANCE = 1e-6
 
 
 def logo_churn_rate(
@@ -31,7 +29,7 @@ def logo_churn_rate(
     by: By = None,
     conf_level: float = 0.95,
     observed_from: Moment | None = None,
-    policy: RevenuePolicy = DEFAULT_POLICY,
+    policy: RevenuePolicy | str = "default",
 ) -> pd.DataFrame:
     """Share of the customers at a period's start that are none at its end, for each finished period.
 
@@ -52,7 +50,7 @@ def logo_churn_rate(
         Level of the limits.
     observed_from : date, str or Timestamp, optional
         First day from which leavers are on record; periods that begin before it have no row.
-    policy : RevenuePolicy
+    policy : RevenuePolicy or str
         Which phases make an account a customer.
 
     Returns
@@ -96,7 +94,7 @@ def customer_survival(
     conf_level: float = 0.95,
     at_days: Sequence[float] | None = None,
     observed_from: Moment | None = None,
-    policy: RevenuePolicy = DEFAULT_POLICY,
+    policy: RevenuePolicy | str = "default",
 ) -> pd.DataFrame:
     """Share of customers still customers by the days since their contract began, with those still running censored.
 
@@ -118,7 +116,7 @@ def customer_survival(
         that day (a migrated billing system, a snapshot): spells that began earlier are then at risk only from it (left
         truncation). Default: every spell is on record from its beginning; that is refused where all ends lie in the last tenth
         of the time although as many ends could not by chance (1 in a million, at a constant rate).
-    policy : RevenuePolicy
+    policy : RevenuePolicy or str
         Which phases make an account a customer.
 
     Returns
@@ -151,39 +149,12 @@ def customer_survival(
     return as_named(survival_curve(waiting, groups, conf_level=conf_level))
 
 
-def customer_durations(ds: Dataset, *, by: By = None, observed_from: Moment | None = None, policy: RevenuePolicy = DEFAULT_POLICY) -> pd.DataFrame:
+def customer_durations(ds: Dataset, *, by: By = None, observed_from: Moment | None = None, policy: RevenuePolicy | str = "default") -> pd.DataFrame:
     """Return each account's first spell as a customer as durations, with the group columns; see `customer_survival`."""
-    spells = customer_spells(ds, by=by, policy=policy)
-    first = engine_of(ds).run(spells.filter(spells.spell == 1).order_by("account_id"))
-    if first.empty:
-        raise NotEnoughDataError(
-            f"nobody was a customer by {ds.as_of:%Y-%m-%d}: no account has a paying phase in `subscriptions`. Check `kind` and the policy."
-        )
-    starts = first.rename(columns={"started_at": "start_at"})[["account_id", "start_at"]]
-    if observed_from is None:
-        _refuse_snapshot(first, cutoff(ds))
-    else:
-        since = ds.calendar.period_start(observed_from, "day").tz_localize(None)
-        starts = starts.assign(enter_at=starts["start_at"].clip(lower=since))[~(first["ended_at"] <= since)]
-    ends = first.rename(columns={"ended_at": "end_at", "end_reason": "ended_by"})[["account_id", "end_at", "ended_by"]]
-    waiting = durations(starts, ends, as_of=ds.as_of)
+    first = first_spells(ds, by=by, observed_from=observed_from, policy=policy)
+    starts = first[["account_id", "start_at", *({"enter_at"} & set(first.columns))]]
+    waiting = durations(starts, first[["account_id", "end_at", "ended_by"]], as_of=ds.as_of)
     return waiting.merge(first[["account_id", *group_columns(by)]], on="account_id", validate="one_to_one")
-
-
-def _refuse_snapshot(first: pd.DataFrame, end: pd.Timestamp) -> None:
-    """Raise if leavers are on record for the last tenth of the time only, although customers go back much further."""
-    ended = first.loc[first["ended_at"] < end, "ended_at"]
-    if ended.empty or (end - ended.min()) > 0.1 * (end - first["started_at"].min()):
-        return
-    until = first["ended_at"].where(first["ended_at"] < end, end)
-    late = (until - first["started_at"].clip(lower=ended.min())).clip(lower=pd.Timedelta(0)).sum() / (until - first["started_at"]).sum()
-    if late ** len(ended) < _BY_CHANCE:
-        begun, since = (f"{day:%Y-%m-%d}" for day in (first["started_at"].min(), ended.min()))
-        raise ParameterError(
-            f"leavers must be on record for the whole time, or observed_from must say since when: all {len(ended):,} ends lie after {since}, "
-            f"while customers go back to {begun}. Pass the first day of the record, such as observed_from='{since[:-2]}01'; "
-            f"if nobody left before, pass '{begun}'."
-        )
 
 
 def _local_day(ds: Dataset, moment: Moment) -> pd.Timestamp:
