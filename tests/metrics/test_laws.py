@@ -81,6 +81,7 @@ FACTS = {
     "rogers_share",
     "category_until",
     "mrr",
+    "mrr_movements",
     "arpa_change",
     "largest_share",
     "active_users",
