@@ -29,6 +29,8 @@ _PUBLIC = {
     "stats.resampling": ("bootstrap",),
     "stats.bass": ("fit_bass", "BassFit"),
     "stats.buying.bg_nbd": ("fit_bg_nbd", "fit_mbg_nbd", "BGNBDFit", "MBGNBDFit"),
+    "stats.buying.pareto_nbd": ("fit_pareto_nbd", "ParetoNBDFit"),
+    "stats.buying.gamma_gamma": ("fit_gamma_gamma", "GammaGammaFit"),
     "facts.policy": ("RevenuePolicy",),
     "metrics.adoption": ("adoption_rate", "new_adopter_share"),
     "metrics.diffusion": ("adoption_curve", "rogers_categories", "adopters_by_wait"),
