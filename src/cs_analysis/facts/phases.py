@@ -55,7 +55,7 @@ def _counted(ds: Dataset, *, by: By, policy: RevenuePolicy) -> ir.Table:
     if policy.annual_plans == "left_out":
         keep = keep & (known.interval.fill_null("month") != "year")
     columns = ["subscription_id", "started_at", "ended_at", "cancelled_at", "renewal_at", "interval", "end_reason", "currency"]
-    amount = ibis.ifelse(earning, price, 0).cast(MONEY)
+    amount = money(ibis.ifelse(earning, price, 0))
     return known.filter(keep).select("account_id", *group_columns(by), *columns, kind=kind, amount=amount, phase_at="started_at")
 
 
@@ -99,6 +99,11 @@ def _within_grace(phases: ir.Table, policy: RevenuePolicy) -> ir.Table:
     limit = later(phases.started_at, parse_window(policy.past_due_grace))
     over = (phases.kind == "past_due") & (phases.end_at.isnull() | (phases.end_at > limit))
     return phases.mutate(end_at=ibis.ifelse(over, limit, phases.end_at))
+
+
+def money(amount: ir.NumericValue) -> ir.DecimalValue:
+    """Return an amount as money; through a wider type, because the compiler takes a difference of money for money and the database does not."""
+    return amount.cast("decimal(38, 4)").cast(MONEY)
 
 
 def with_breaks(phases: ir.Table) -> ir.Table:

@@ -12,7 +12,7 @@ from cs_analysis.data.dataset import Dataset, cutoff, engine_of
 from cs_analysis.errors import ContractError
 from cs_analysis.facts.groups import By, group_columns
 from cs_analysis.facts.periods import periods
-from cs_analysis.facts.phases import MONEY, effective_phases
+from cs_analysis.facts.phases import MONEY, effective_phases, money
 from cs_analysis.facts.policy import RevenuePolicy, policy_of
 from cs_analysis.facts.subscriptions import customer_spells, in_reporting_currency, periods_since_first, phase_months
 from cs_analysis.facts.uses import later
@@ -93,7 +93,7 @@ def _changes(ds: Dataset, months: ir.Table, *, by: By) -> ir.Table:
     no, yes = ibis.literal(False), ibis.literal(True)
     closing = months.select(*keys, own=months.amount, fx=zero, there=no, here=yes)
     opening = _month_later(ds, months)
-    opening = opening.select(*keys, own=(-opening.carried).cast(MONEY), fx=(opening.carried - opening.amount).cast(MONEY), there=yes, here=no)
+    opening = opening.select(*keys, own=-opening.carried, fx=opening.carried - opening.amount, there=yes, here=no)
     both = closing.union(opening)
     sums = both.group_by(*keys).agg(own=both.own.sum().cast(MONEY), fx=both.fx.sum().cast(MONEY), there=both.there.any(), here=both.here.any())
     changed = (ibis._.own != 0) | (ibis._.fx != 0) | (ibis._.there != ibis._.here)
@@ -110,13 +110,13 @@ def _with_parts(changes: ir.Table, groups: list[str]) -> ir.Table:
     account = {"group_by": ["account_id", "period"]}
     summed = changes.mutate(total=changes.own.sum().over(ibis.window(**account)).cast(MONEY))
     same_way = ((summed.total >= 0) & (summed.own > 0)) | ((summed.total < 0) & (summed.own < 0))
-    ways = summed.mutate(way=ibis.ifelse(same_way, summed.own, 0).cast(MONEY))
+    ways = summed.mutate(way=ibis.ifelse(same_way, summed.own, 0))
     far = ways.mutate(
         whole=ways.way.sum().over(ibis.window(**account)).cast(MONEY),
         reached=ways.way.sum().over(ibis.window(**account, order_by=groups, rows=(None, 0))).cast(MONEY),
     )
-    parts = far.mutate(part=(_share(far, far.reached) - _share(far, far.reached - far.way)).cast(MONEY))
-    return parts.mutate(part=ibis.ifelse(parts.total == parts.whole, parts.way, parts.part).cast(MONEY)).drop("way", "whole", "reached")
+    parts = far.mutate(part=_share(far, far.reached) - _share(far, far.reached - far.way))
+    return parts.mutate(part=money(ibis.ifelse(parts.total == parts.whole, parts.way, parts.part))).drop("way", "whole", "reached")
 
 
 def _share(far: ir.Table, reached: ir.DecimalValue) -> ir.DecimalValue:
@@ -145,7 +145,7 @@ def _staying(ds: Dataset, changes: ir.Table, *, by: By) -> ir.Table:
 def _coming(ds: Dataset, changes: ir.Table, *, by: By, policy: RevenuePolicy) -> list[ir.Table]:
     """Return new and reactivated accounts; and those that join and leave inside a month, twice, if the policy shows them."""
     engine, columns = engine_of(ds), ["account_id", *group_columns(by), "period", "part"]
-    come = changes.filter(~changes.there & changes.here).mutate(part=changes.part.cast(MONEY)).select(*columns, gone=ibis.literal(False))
+    come = changes.filter(~changes.there & changes.here).select(*columns, gone=ibis.literal(False))
     if policy.joined_and_left == "shown" and policy.proration == "month_end":
         come = come.union(_joined_and_left(ds, by=by, policy=policy).select(*columns, gone=ibis.literal(True)))
     staged = engine.stage(come)
@@ -155,7 +155,7 @@ def _coming(ds: Dataset, changes: ir.Table, *, by: By, policy: RevenuePolicy) ->
     if policy.reactivation_window is not None:
         known = _not_long_away(ds, known, policy)
     parts = [_as_movements(ds, known, by=by, movement=ibis.ifelse(known.again, "reactivation", "new"), amount="part")]
-    left = staged.filter(staged.gone).mutate(part=(-staged.part).cast(MONEY))
+    left = staged.filter(staged.gone).mutate(part=-staged.part)
     return [*parts, _as_movements(ds, left, by=by, movement=ibis.literal("churn"), amount="part")]
 
 
@@ -191,4 +191,4 @@ def _as_movements(ds: Dataset, rows: ir.Table, *, by: By, movement: ir.StringVal
     """Return rows in the form of `account_movements`."""
     last = _last_month(ds)
     finished = (rows.period < ibis.literal(last["period"])) | ibis.literal(bool(last["finished"]))
-    return rows.select("account_id", *group_columns(by), "period", finished=finished, movement=movement, amount=rows[amount].cast(MONEY))
+    return rows.select("account_id", *group_columns(by), "period", finished=finished, movement=movement, amount=money(rows[amount]))
