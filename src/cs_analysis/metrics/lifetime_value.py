@@ -179,9 +179,7 @@ def _families(stream: Stream, terms: Terms, conf_level: float) -> list[Row]:
 
 def _naive(stream: Stream, months: pd.DataFrame, *, margin: float) -> list[Row]:
     """Return ARPA x margin / churn rate of the last finished month; missing without churn, or without customers."""
-    own = months
-    for name, value in stream.keys.items():
-        own = own[own[name] == value]
+    own = stream.own_rows(months)
     counts = own.iloc[0] if len(own) else pd.Series({"customers": 0, "lost": 0, "amount": 0, "paying": 0})
     known = counts["lost"] > 0 and counts["paying"] > 0
     value = float(counts["amount"]) / counts["paying"] * margin / (counts["lost"] / counts["customers"]) if known else np.nan

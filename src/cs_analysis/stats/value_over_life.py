@@ -64,6 +64,13 @@ class Value:
         """Return limits symmetric for the logarithm; missing where the number is not above 0 or nothing varies."""
         return log_limits(self.amount, self.standard_error, conf_level=conf_level)
 
+    def over(self, other: Value) -> Value:
+        """Return the ratio to another number made of the same units; missing where that is 0."""
+        if other.amount == 0:
+            return Value(np.nan, np.full(len(self.influences), np.nan))
+        ratio = self.amount / other.amount
+        return Value(ratio, (self.influences - ratio * other.influences) / other.amount)
+
 
 def log_limits(amount: float, standard_error: float, *, conf_level: float) -> tuple[float, float]:
     """Return limits symmetric for the logarithm of a number, missing where it is not above 0 or its standard error is 0 or missing."""
@@ -129,18 +136,27 @@ def amounts_by_age(rows: pd.DataFrame, lives: Lives, *, days: int) -> AmountsByA
 
 
 def value_over_life(path: LifePath, amounts: AmountsByAge, *, counted: Any, terms: Terms) -> Value:
-    """Return the discounted value of a new unit over the days of life that `counted` flags.
-
-    Sum over days of S at the middle of the day x mean amount a month / 30.4375 x margin x discount.
-    """
-    month = (path.days // DAYS_A_MONTH).astype("int64")
-    worth = terms.margin / DAYS_A_MONTH * discount_factors(path.days, discount_rate=terms.discount_rate)
-    worth = np.where(counted, worth * path.survival, 0.0)
-    means = amounts.means
+    """Return the discounted value of a new unit over the days of life that `counted` flags: the sum of `daily_amounts`."""
+    means, month = amounts.means, _months(path)
+    worth = np.where(counted, _worth(path, terms), 0.0)
     flows = np.where(counted, worth * means[month], 0.0)
     weights = np.bincount(month, worth, len(means)).astype("float64")
     influences = path.influences(flows) + amounts.influences(weights, len(path.lives.leave))
     return Value(float(flows.sum()), np.asarray(influences))
+
+
+def daily_amounts(path: LifePath, amounts: AmountsByAge, terms: Terms) -> Floats:
+    """Return for each day of life S at its middle x mean amount a month / 30.4375 x margin x discount."""
+    return np.asarray(_worth(path, terms) * amounts.means[_months(path)])
+
+
+def _worth(path: LifePath, terms: Terms) -> Floats:
+    factors = discount_factors(path.days, discount_rate=terms.discount_rate)
+    return np.asarray(path.survival * terms.margin / DAYS_A_MONTH * factors)
+
+
+def _months(path: LifePath) -> Any:
+    return (path.days // DAYS_A_MONTH).astype("int64")
 
 
 def residual_value(path: LifePath, paying: pd.DataFrame, terms: Terms) -> Value:
@@ -192,6 +208,12 @@ class Stream:
         """The families that could be fitted, the best first."""
         return fitted_families(self.table)
 
+    def own_rows(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of another table that has the group's columns; a missing value is a group too."""
+        for name, value in self.keys.items():
+            table = table[table[name].isin([value])]
+        return table
+
     def path(self, days: int, fit: SurvivalFit | None = None) -> LifePath:
         """Return the curve of so many days, carried on by `fit` or else by the best family where the data do not reach."""
         if days - 0.5 <= self.lives.until:
@@ -203,6 +225,20 @@ class Stream:
         amounts = amounts_by_age(self.paid, self.lives, days=len(path.days))
         counted = path.within if within else np.ones(len(path.days), dtype=bool)
         return value_over_life(path, amounts, counted=counted, terms=terms)
+
+    def reached(self, amount: float, terms: Terms) -> tuple[float, Value, float]:
+        """Return after how many days of life the value of a new unit reaches an amount, that value, and what a day adds then.
+
+        All is missing where it is not reached within the horizon.
+        """
+        path = self.path(terms.days)
+        flows = daily_amounts(path, amounts_by_age(self.paid, self.lives, days=terms.days), terms)
+        reached = np.flatnonzero((np.cumsum(flows) >= amount) & (flows > 0))
+        if not len(reached):
+            return np.nan, Value(np.nan, np.full(len(self.table), np.nan)), np.nan
+        last = int(reached[0])
+        day = last + max((amount - float(flows[:last].sum())) / flows[last], 0.0)
+        return day, self.value(self.path(last + 1), terms), float(flows[last])
 
     def residual(self, terms: Terms) -> Value | None:
         """Return the mean value of the units still there over the horizon from now; None where there are none."""
