@@ -51,6 +51,8 @@ _PUBLIC = {
     "metrics.revenue_mix": ("quick_ratio", "arpa", "arpa_change", "arpu"),
     "metrics.revenue_definitions": ("revenue_definitions",),
     "metrics.orders": ("rfm_summary",),
+    "metrics.lifetime_value": ("customer_lifetime_value",),
+    "metrics.acquisition": ("ltv_to_cac", "cac_payback", "customer_roi"),
     "metrics.satisfaction": ("nps",),
     "report.run": ("run_report",),
     "report.pack": ("run_pack",),

@@ -56,6 +56,9 @@ WITHOUT_LIMITS = {
     "arpa",
     "arpu",
     "revenue_definitions",
+    "customer_lifetime_value",
+    "ltv_to_cac",
+    "cac_payback",
 }  # rows whose limits are missing, as their docstrings say
 ONE_ACCOUNT = {
     "stickiness",
@@ -69,6 +72,14 @@ ONE_ACCOUNT = {
     "retention_definitions",
 }  # says nothing of others
 FACTS = {
+    "beyond_data_share",
+    "family_weight",
+    "survival_fit_gap",
+    "customer_lifetime_value_naive",
+    "cost_known",
+    "ltv_to_cac_naive",
+    "cac_payback_naive",
+    "benefit_known",
     "retention_backtest",
     "retention_projection_error",
     "retention_projection_error_naive",
@@ -115,6 +126,8 @@ def company(seed: int = 3, size: int = 60) -> dict[str, pd.DataFrame]:
 
     names = [f"a{number:02d}" for number in range(size)]
     people = pd.DataFrame({"account_id": names, "started_at": moments(size, "2025-10-01", 300), "segment": rng.choice(["x", "y", "z"], size), "seats": 5})
+    people["acquisition_cost"] = 40.0 + np.arange(size) % 7 * 10
+    people["benefit"] = 300.0 + np.arange(size) % 11 * 50
     people["touch"] = np.where(np.arange(size) % 5 < 2, "high", "low")
     starts = people["started_at"] + pd.to_timedelta(rng.integers(0, 20, size), "D")
     sold = pd.DataFrame(

@@ -20,6 +20,7 @@ ARGUMENTS = {  # of metrics that do not run with the dataset alone
     "conversion_by_period": FUNNEL,
     "conversion_difference": {**FUNNEL, "correction": "holm"},
     "conversion_change": FUNNEL,
+    "customer_roi": {"benefit": "seats"},  # the sample has no amounts that customers gained
 }
 OTHERS = {"funnel_actors", "usual_steps", "adopters_by_wait", "rfm_summary"}  # public functions of the room that return no estimates
 NAMED_OTHERWISE = {
