@@ -19,17 +19,14 @@ def ds() -> cs.Dataset:
     return company
 
 
-def figures(table: pd.DataFrame, period: pd.Timestamp) -> list[list[object]]:
-    return table.loc[table["period"] == period, VALUES].values.tolist()
-
-
 def test_each_figure_is_that_of_its_own_function(ds: cs.Dataset) -> None:
-    table = cs.revenue_definitions(ds, policies=["default"])
+    policy = RevenuePolicy(fx="constant")  # the retentions have constant rates by default, the definitions those of the policy
+    table = cs.revenue_definitions(ds, policies={"default": policy})
     period = pd.Timestamp("2026-10-01")
     assert table["period"].unique().tolist() == [period]
     assert table["policy"].unique().tolist() == ["default"]
     for measure in (cs.mrr, cs.logo_churn_rate, cs.revenue_churn_rate, cs.net_revenue_retention, cs.gross_revenue_retention):
-        expected = measure(ds)
+        expected = measure(ds, policy=policy)
         expected = expected[expected["metric"] == measure.__name__]
         found = table[table["metric"] == measure.__name__]
         pd.testing.assert_frame_equal(
@@ -53,7 +50,7 @@ def test_the_last_finished_month_is_shown_and_a_group_at_a_time(ds: cs.Dataset) 
 def test_a_policy_of_the_readers_own() -> None:
     sold = phases(("a", "a", "2026-01-05", None, 100), ("b", "b", "2026-01-05", None, 40), kind=["paid", "paused"])
     company = cs.read_dataset({"accounts": accounts(a="2026-01-01", b="2026-01-01"), "subscriptions": sold}, as_of="2026-02-28")
-    table = cs.revenue_definitions(company, policies={"default": RevenuePolicy(), "pauses": RevenuePolicy(pauses="kept")}, window="1mo")
+    table = cs.revenue_definitions(company, policies={"default": RevenuePolicy(), "pauses": RevenuePolicy(pauses="revenue")}, window="1mo")
     assert table[table["metric"] == "mrr"].set_index("policy")["estimate"].to_dict() == {"default": 100, "pauses": 140}
 
 

@@ -34,7 +34,7 @@ def random_company(seed: int, size: int = 80) -> dict[str, pd.DataFrame]:
                     "account_id": f"a{account:02d}",
                     "started_at": start,
                     "ended_at": None if rng.random() < 0.25 else end,
-                    "mrr": float(rng.choice([0, 10.25, 20.5, 20.5, 33.33, 200])),
+                    "mrr": float(rng.choice([5, 10.25, 20.5, 20.5, 33.33, 200])),
                     "currency": "EUR",
                     "plan": str(rng.choice(["x", "y"])),
                     "kind": str(rng.choice(["paid", "paid", "paid", "past_due", "trial"])),
