@@ -78,7 +78,7 @@ def _paid_through(ds: Dataset, phases: ir.Table) -> ir.Table:
     soonest = following.group_by(key_id="subscription_id", key_at="phase_at").agg(next_at=following.next_at.min())
     joined = staged.left_join(soonest, [staged.subscription_id == soonest.key_id, staged.phase_at == soonest.key_at])
     paid = ibis.ifelse(joined.renewal_at > joined.ended_at, joined.renewal_at, _interval_end(joined))
-    until = ibis.least(paid, joined.next_at.fill_null(NEVER))
+    until = ibis.least(paid.fill_null(joined.ended_at), joined.next_at.fill_null(NEVER))
     extended = joined.kind.isin(["paid", "metered"]) & (until > joined.ended_at)
     return joined.mutate(end_at=ibis.ifelse(extended.fill_null(False), until, joined.ended_at)).drop("key_id", "key_at", "next_at")
 
