@@ -16,25 +16,45 @@ from lifetimes import ParetoNBDFitter
 mp.mp.dps = 50
 
 
-def difference_form(r, alpha, s, beta, x, t, T):
+def difference_form(parameters, history):
     """Return the logarithm of the integral I in the published form: a difference of two hypergeometric functions."""
+    (r, alpha, s, beta), (x, t, end) = parameters, history
     large, small, second = (alpha, beta, s + 1) if alpha >= beta else (beta, alpha, r + x)
     total = r + s + x
 
     def part(u):
         return mp.hyp2f1(total, second, total + 1, (large - small) / (large + u)) / (large + u) ** total
 
-    return mp.log((part(t) - part(T)) / total)
+    return mp.log((part(t) - part(end)) / total)
 
 
 def integrals():
     """Return log I for hard and easy parameters and histories."""
-    parameters = [(".55", "10.6", ".61", "11.7"), ("1", "5", "1", "5"), ("1", "5", "1", "5.0000001"), (".01", ".01", ".02", "300"), ("3", "400", "2", ".05"),
-                  ("80", "900", "40", "1000"), ("2", ".001", ".5", "20"), (".3", "70", "1e-6", "80"), ("5", "60", "300", "1e5")]
-    histories = [(0, "0", "272"), (0, "0", ".5"), (1, "1", "272"), (1, "271.9990234375", "272"), (2, "213", "272"), (29, "260", "272"), (254, "271.9998779296875", "272"),
-                 (254, "3", "272"), (254, "250", "2000"), (1000, "1", "5000")]
-    for (parameter, history) in itertools.product(parameters, histories):
-        found = difference_form(*map(mp.mpf, parameter), *map(mp.mpf, history))
+    parameters = [
+        (".55", "10.6", ".61", "11.7"),
+        ("1", "5", "1", "5"),
+        ("1", "5", "1", "5.0000001"),
+        (".01", ".01", ".02", "300"),
+        ("3", "400", "2", ".05"),
+        ("80", "900", "40", "1000"),
+        ("2", ".001", ".5", "20"),
+        (".3", "70", "1e-6", "80"),
+        ("5", "60", "300", "1e5"),
+    ]
+    histories = [
+        (0, "0", "272"),
+        (0, "0", ".5"),
+        (1, "1", "272"),
+        (1, "271.9990234375", "272"),
+        (2, "213", "272"),
+        (29, "260", "272"),
+        (254, "271.9998779296875", "272"),
+        (254, "3", "272"),
+        (254, "250", "2000"),
+        (1000, "1", "5000"),
+    ]
+    for parameter, history in itertools.product(parameters, histories):
+        found = difference_form(map(mp.mpf, parameter), map(mp.mpf, history))
         yield (*parameter, *history, mp.nstr(found, 20))
 
 
@@ -48,17 +68,24 @@ def tricomi():
         yield s, beta, rate, mp.nstr(beta_ * mp.quad(lambda u, s=s_, z=rate_ * beta_: mp.exp(-z * u) * (1 + u) ** -s, cuts), 20)
 
 
-def distribution():
-    """Return P(X(t) = k) of a new customer by integration over the lifetime."""
-    for parameter in ((".553", "74", ".606", "81.7"), ("12", "40", "3", "200"), (".2", "5", ".1", ".5")):
-        r, alpha, s, beta = map(mp.mpf, parameter)
-        for days, k in itertools.product((30, 728), (0, 1, 2, 7, 40)):
-            def given(stay, k=k):
-                return mp.gamma(r + k) / mp.gamma(r) / mp.factorial(k) * (alpha / (alpha + stay)) ** r * (stay / (alpha + stay)) ** k
+def chance(k, stay, r, alpha):
+    """Return the probability of k purchases in `stay` days."""
+    return mp.gamma(r + k) / mp.gamma(r) / mp.factorial(k) * (alpha / (alpha + stay)) ** r * (stay / (alpha + stay)) ** k
 
-            cuts = [0] + [mp.mpf(days) * mp.mpf(2) ** -j for j in range(12, -1, -1)]
-            found = given(mp.mpf(days)) * (beta / (beta + days)) ** s + mp.quad(lambda u: given(u) * s * beta**s / (beta + u) ** (s + 1), cuts)
-            yield (*parameter, days, k, mp.nstr(found, 20))
+
+def of_new_customer(k, days, parameter):
+    """Return P(X(days) = k) of a new customer by integration over the lifetime."""
+    r, alpha, s, beta = map(mp.mpf, parameter)
+    cuts = [0] + [mp.mpf(days) * mp.mpf(2) ** -j for j in range(12, -1, -1)]
+    left = mp.quad(lambda u: chance(k, u, r, alpha) * s * beta**s / (beta + u) ** (s + 1), cuts)
+    return chance(k, mp.mpf(days), r, alpha) * (beta / (beta + days)) ** s + left
+
+
+def distribution():
+    """Return the probabilities of some counts."""
+    for parameter in ((".553", "74", ".606", "81.7"), ("12", "40", "3", "200"), (".2", "5", ".1", ".5")):
+        for days, k in itertools.product((30, 728), (0, 1, 2, 7, 40)):
+            yield (*parameter, days, k, mp.nstr(of_new_customer(k, days, parameter), 20))
 
 
 def other_package():
