@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,7 +99,7 @@ def _figures(ds: Dataset, policy: RevenuePolicy, *, name: str, months: int, by: 
     paid = paid_amounts(ds, by=by, policy=policy)
     sums = paid.assign(estimate=paid["closing"] * paid["accounts"], n=paid["accounts"]).groupby(keys, dropna=False)[["estimate", "n"]].sum().reset_index()
     lost, retained = lost_revenue(ds, by=by, policy=policy), retained_revenue(ds, months=months, by=by, policy=policy)
-    of_start = {"denominator": "start", "conf_level": conf_level}
+    of_start: dict[str, Any] = {"denominator": "start", "conf_level": conf_level}
     return [
         shown("mrr", sums.assign(conf_low=np.nan, conf_high=np.nan)),
         shown("logo_churn_rate", _logo_churn(ds, policy, by=by, conf_level=conf_level)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -74,7 +74,7 @@ def quick_ratio(
     ['ratio']
     """
     keys, gains = [*group_columns(by), "period"], ("new", "expansion", *(["reactivation"] if reactivation else []))
-    options = {"interval": interval, "rng": rng, "conf_level": check_conf_level(conf_level)}
+    options: dict[str, Any] = {"interval": interval, "rng": rng, "conf_level": check_conf_level(conf_level)}
     rows = gained_and_lost(ds, by=by, policy=policy_of(policy), gains=gains)
     found = ratios_by_cell(rows, keys, numerator="gained", denominator="lost", **options)
     moved = rows.assign(moved=rows["accounts"].where((rows["gained"] > 0) | (rows["lost"] > 0), 0)).groupby(keys, sort=False, dropna=False)["moved"].sum()
@@ -135,7 +135,7 @@ def arpa(
     ['EUR']
     """
     keys = [*group_columns(by), "period"]
-    options = {"interval": interval, "rng": rng, "conf_level": check_conf_level(conf_level)}
+    options: dict[str, Any] = {"interval": interval, "rng": rng, "conf_level": check_conf_level(conf_level)}
     rows = paid_amounts(ds, by=by, policy=policy_of(policy))
     found = ratios_by_cell(rows.assign(one=1.0), keys, numerator="closing", denominator="one", **options)
     return _named(found, keys, metric="arpa", unit=ds.currency or "XXX")
@@ -192,7 +192,7 @@ def arpu(
     if users not in ("known", "active"):
         raise ParameterError(f"users must be 'known' or 'active', not {users!r}.")
     keys = [*group_columns(by), "period"]
-    options = {"interval": interval, "rng": rng, "conf_level": check_conf_level(conf_level)}
+    options: dict[str, Any] = {"interval": interval, "rng": rng, "conf_level": check_conf_level(conf_level)}
     rows = paid_by_users(ds, by=by, policy=policy_of(policy), active=users == "active")
     found = ratios_by_cell(rows, keys, numerator="closing", denominator="users", **options)
     number = (rows["users"] * rows["accounts"]).groupby([rows[key] for key in keys], sort=False, dropna=False).sum()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -96,7 +96,7 @@ def net_revenue_retention(
     ['net_revenue_retention']
     """
     months, keys = whole_months(window), [*group_columns(by), "period"]
-    options = {"interval": interval, "rng": rng, "conf_level": check_conf_level(conf_level)}
+    options: dict[str, Any] = {"interval": interval, "rng": rng, "conf_level": check_conf_level(conf_level)}
     constant = at_constant_rates(policy)
     if form == "cohort":
         rows = retained_revenue(ds, months=months, by=by, policy=constant)
@@ -166,7 +166,7 @@ def gross_revenue_retention(
     True
     """
     keys = [*group_columns(by), "period"]
-    options = {"interval": interval, "rng": rng, "conf_level": check_conf_level(conf_level)}
+    options: dict[str, Any] = {"interval": interval, "rng": rng, "conf_level": check_conf_level(conf_level)}
     rows = retained_revenue(ds, months=whole_months(window), by=by, policy=at_constant_rates(policy))
     found = ratios_by_cell(rows, keys, numerator="kept", denominator="start", share=True, **options)
     return _named(found, keys, metric="gross_revenue_retention", unit="share")
@@ -224,7 +224,8 @@ def net_revenue_retention_without_largest(
     rows = retained_revenue(ds, months=whole_months(window), by=by, policy=at_constant_rates(policy), left_out=entries)
     parts = [_without(rows, rows[f"out_{place}"].to_numpy("bool"), keys, conf_level=conf_level) for place in range(len(entries))]
     table = stack(parts)
-    return table[~table.duplicated([*key_columns(table), "metric"])].reset_index(drop=True)
+    distinct = table[~table.duplicated([*key_columns(table), "metric"])]
+    return distinct.sort_values(key_columns(table), kind="stable", ignore_index=True)
 
 
 def revenue_churn_rate(
@@ -281,7 +282,7 @@ def revenue_churn_rate(
     ['revenue_churn_rate', 'churned_revenue_share', 'contracted_revenue_share']
     """
     keys = [*group_columns(by), "period"]
-    options = {"interval": interval, "rng": rng, "conf_level": check_conf_level(conf_level)}
+    options: dict[str, Any] = {"interval": interval, "rng": rng, "conf_level": check_conf_level(conf_level)}
     rows = lost_revenue(ds, by=by, policy=policy_of(policy))
     named = {"revenue_churn_rate": "lost", "churned_revenue_share": "churned", "contracted_revenue_share": "contracted"}
     found = {metric: ratios_by_cell(rows, keys, numerator=part, denominator="opening", share=True, **options) for metric, part in named.items()}
