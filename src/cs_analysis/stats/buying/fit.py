@@ -15,10 +15,11 @@ from cs_analysis.stats.buying.forecasts import Fitted, customer_table, discounte
 from cs_analysis.stats.buying.histories import Histories, Ints, read_histories, refuse_too_few
 from cs_analysis.stats.buying.identification import identification
 from cs_analysis.stats.buying.model import BuyingModel
-from cs_analysis.stats.estimates import check_conf_level
+from cs_analysis.stats.estimates import check_conf_level, estimates
 from cs_analysis.stats.fits import Fit, diagnostics_table
 from cs_analysis.stats.newton import Optimum, maximise
-from cs_analysis.stats.positive_terms import log_covariance, natural_covariance, positive_coefficients
+from cs_analysis.stats.positive_terms import log_covariance, natural_covariance
+from cs_analysis.stats.profile_limits import profile_limits
 from cs_analysis.windows import Window, fixed_days
 
 Horizon = str | timedelta | Window
@@ -156,15 +157,25 @@ def fit_model(rfm: pd.DataFrame, model: BuyingModel, *, kind: type[Kind], conf_l
     covariance = log_covariance(optimum, customers=histories.customers)
     checks = [*identification(optimum, covariance, model.terms), *model.checks(optimum.point)]
     return kind(
-        coefficients=positive_coefficients(
-            model.terms, optimum.point, covariance, metric=f"{model.name}_coefficient", customers=histories.customers, conf_level=level
-        ),
+        coefficients=_coefficients(model, histories, optimum, conf_level=level),
         covariance=natural_covariance(model.terms, optimum.point, covariance),
         log_likelihood=optimum.value * histories.customers,
         converged=all(check.finding == "ok" for check in checks),
         diagnostics=diagnostics_table(checks),
         _fitted=Fitted(model, optimum.point, covariance, histories),
     )
+
+
+def _coefficients(model: BuyingModel, histories: Histories, optimum: Optimum, *, conf_level: float) -> pd.DataFrame:
+    """Return the terms with limits by profile likelihood; without limits where the maximum is no strict one."""
+    customers = histories.customers
+    low = high = np.full(len(model.terms), np.nan)
+    if np.isfinite(optimum.condition):
+        low, high = profile_limits(model.objective(histories), optimum, units=customers, conf_level=conf_level)
+    with np.errstate(over="ignore"):
+        values = [np.exp(each) for each in (optimum.point, low, high)]
+    keys, name = {"term": list(model.terms)}, f"{model.name}_coefficient"
+    return estimates(keys, metric=name, unit="ratio", estimate=values[0], conf_low=values[1], conf_high=values[2], n=np.full(len(low), customers))
 
 
 def _highest(model: BuyingModel, histories: Histories) -> Optimum:
