@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -109,7 +110,7 @@ def bridged(phases: list[Phase], policy: RevenuePolicy) -> list[Phase]:
     for account in sorted({p.account for p in phases}):
         own = [p for p in phases if p.account == account]
         spells = spells_of(own)
-        onwards = {before[1]: after[0] for before, after in zip(spells, spells[1:], strict=False) if after[0] < before[1] + length(policy.bridged_gap)}
+        onwards = {before[1]: after[0] for before, after in pairwise(spells) if after[0] < before[1] + length(policy.bridged_gap)}
         result += [replace(p, end=onwards.get(p.end, p.end)) for p in own]
     return result
 
@@ -140,7 +141,7 @@ def movements(phases: list[Phase], months: list[Month], policy: RevenuePolicy) -
             there = [p for p in own if before and counts(p, before, policy)]
             here = [p for p in own if counts(p, month, policy)]
             came = False
-            for group, movement, amount in _in_month(own, there, here, before, month, policy, seen=seen):
+            for group, movement, amount in _in_month(own, there, here, before=before, month=month, policy=policy, seen=seen):
                 rows[account, group, month.name, movement] += amount
                 came = came or movement in ("new", "reactivation")
             seen = seen or came
@@ -148,7 +149,7 @@ def movements(phases: list[Phase], months: list[Month], policy: RevenuePolicy) -
 
 
 def _in_month(
-    own: list[Phase], there: list[Phase], here: list[Phase], before: Month | None, month: Month, policy: RevenuePolicy, *, seen: bool
+    own: list[Phase], there: list[Phase], here: list[Phase], *, before: Month | None, month: Month, policy: RevenuePolicy, seen: bool
 ) -> Iterator[Any]:
     coming = "reactivation" if seen and not long_away(own, month, policy) else "new"
     if not there and not here:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
 import cs_analysis as cs
 from cs_analysis.data.dataset import engine_of
 from cs_analysis.facts.policy import REVENUE_PRESETS, RevenuePolicy

@@ -41,10 +41,13 @@ def account_movements(ds: Dataset, *, by: By = None, policy: RevenuePolicy | str
     policy = policy_of(policy)
     months = phase_months(ds, by=by, policy=policy)
     changes = _changes(ds, months, by=by)
-    parts = [_fx(ds, changes, by=by), _staying(ds, changes, by=by), *_coming(ds, changes, by=by, policy=policy)]
+    parts = [_fx(changes, by=by), _staying(changes, by=by), *_coming(ds, changes, by=by, policy=policy)]
     if by is not None:
-        parts.append(_transfers(ds, changes, by=by))
-    movements = engine_of(ds).stage(reduce(ibis.union, parts))
+        parts.append(_transfers(changes, by=by))
+    last = _last_month(ds)
+    finished = (ibis._.period < ibis.literal(last["period"])) | ibis.literal(bool(last["finished"]))
+    rows = reduce(ibis.union, parts).mutate(finished=finished)
+    movements = engine_of(ds).stage(rows.select("account_id", *group_columns(by), "period", "finished", "movement", "amount"))
     check_movements(ds, movements, months, by=by)
     return movements
 
@@ -125,21 +128,21 @@ def _share(far: ir.Table, reached: ir.DecimalValue) -> ir.DecimalValue:
     return ibis.ifelse(reached == far.whole, far.total, there.cast(MONEY).fill_null(0))
 
 
-def _fx(ds: Dataset, changes: ir.Table, *, by: By) -> ir.Table:
-    return _as_movements(ds, changes.filter(changes.fx != 0), by=by, movement=ibis.literal("fx"), amount="fx")
+def _fx(changes: ir.Table, *, by: By) -> ir.Table:
+    return _as_movements(changes.filter(changes.fx != 0), by=by, movement=ibis.literal("fx"), amount="fx")
 
 
-def _transfers(ds: Dataset, changes: ir.Table, *, by: By) -> ir.Table:
+def _transfers(changes: ir.Table, *, by: By) -> ir.Table:
     moved = changes.mutate(left=changes.own - changes.part)
-    return _as_movements(ds, moved.filter(moved.left != 0), by=by, movement=ibis.literal(TRANSFER), amount="left")
+    return _as_movements(moved.filter(moved.left != 0), by=by, movement=ibis.literal(TRANSFER), amount="left")
 
 
-def _staying(ds: Dataset, changes: ir.Table, *, by: By) -> ir.Table:
+def _staying(changes: ir.Table, *, by: By) -> ir.Table:
     """Return expansion and contraction of those who stay, and churn."""
     leaves = changes.there & ~changes.here
     kept = changes.filter(leaves | (changes.there & changes.here & (changes.part != 0)))
     movement = ibis.cases((kept.here == ibis.literal(False), "churn"), (kept.part > 0, "expansion"), else_="contraction")
-    return _as_movements(ds, kept, by=by, movement=movement, amount="part")
+    return _as_movements(kept, by=by, movement=movement, amount="part")
 
 
 def _coming(ds: Dataset, changes: ir.Table, *, by: By, policy: RevenuePolicy) -> list[ir.Table]:
@@ -154,9 +157,9 @@ def _coming(ds: Dataset, changes: ir.Table, *, by: By, policy: RevenuePolicy) ->
     known = joined.mutate(again=joined.period > joined.first)
     if policy.reactivation_window is not None:
         known = _not_long_away(ds, known, policy)
-    parts = [_as_movements(ds, known, by=by, movement=ibis.ifelse(known.again, "reactivation", "new"), amount="part")]
+    parts = [_as_movements(known, by=by, movement=ibis.ifelse(known.again, "reactivation", "new"), amount="part")]
     left = staged.filter(staged.gone).mutate(part=-staged.part)
-    return [*parts, _as_movements(ds, left, by=by, movement=ibis.literal("churn"), amount="part")]
+    return [*parts, _as_movements(left, by=by, movement=ibis.literal("churn"), amount="part")]
 
 
 def _not_long_away(ds: Dataset, come: ir.Table, policy: RevenuePolicy) -> ir.Table:
@@ -187,8 +190,6 @@ def _joined_and_left(ds: Dataset, *, by: By, policy: RevenuePolicy) -> ir.Table:
     return priced.group_by(*keys).agg(part=priced.amount.sum().cast(MONEY))
 
 
-def _as_movements(ds: Dataset, rows: ir.Table, *, by: By, movement: ir.StringValue, amount: str) -> ir.Table:
+def _as_movements(rows: ir.Table, *, by: By, movement: ir.StringValue, amount: str) -> ir.Table:
     """Return rows in the form of `account_movements`."""
-    last = _last_month(ds)
-    finished = (rows.period < ibis.literal(last["period"])) | ibis.literal(bool(last["finished"]))
-    return rows.select("account_id", *group_columns(by), "period", finished=finished, movement=movement, amount=money(rows[amount]))
+    return rows.select("account_id", *group_columns(by), "period", movement=movement, amount=money(rows[amount]))
