@@ -13,7 +13,7 @@ from cs_analysis.errors import MissingColumnsError, ParameterError
 from cs_analysis.facts.groups import By, group_columns, with_groups
 from cs_analysis.facts.orders import purchase_days
 from cs_analysis.facts.policy import RevenuePolicy, policy_of
-from cs_analysis.facts.relationship import relationship_of
+from cs_analysis.facts.relationship import has_rows
 from cs_analysis.facts.subscriptions import account_months
 
 
@@ -44,7 +44,7 @@ def paid_by_account(ds: Dataset, *, by: By = None, policy: RevenuePolicy | str =
 
     Under a contract the amounts a month of its phases, each times the part of the month that it covers; else what was kept of the orders.
     """
-    if relationship_of(ds) == "contract":
+    if has_rows(ds, "subscriptions"):
         months = account_months(ds, policy=replace(policy_of(policy), proration="covered"))
         sums = months.group_by("account_id").agg(paid=months.closing.sum().cast("float64"))
     else:

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from cs_analysis.data.dataset import Dataset, engine_of, relation
 from cs_analysis.errors import MissingTableError, ParameterError
+from cs_analysis.facts.orders import refuse_bills
 
 Relationship = Literal["contract", "orders"]
 
@@ -26,7 +27,7 @@ def relationship_of(ds: Dataset, asked: str | None = None) -> Relationship:
     """
     if asked is not None and asked not in get_args(Relationship):
         raise ParameterError(f"relationship must be 'contract' or 'orders', or left out to be read from the tables, not {asked!r}.")
-    contract, bought = (_has_rows(ds, table) for table in ("subscriptions", "orders"))
+    contract, bought = (has_rows(ds, table) for table in ("subscriptions", "orders"))
     if not contract and not bought and asked is None:
         raise MissingTableError("subscriptions", ds.tables)
     if asked == "contract" and not contract:
@@ -38,17 +39,13 @@ def relationship_of(ds: Dataset, asked: str | None = None) -> Relationship:
         raise ParameterError("relationship='orders' needs rows in `orders`. Add the orders, or use relationship='contract'.")
     found: Relationship = "contract" if asked == "contract" or (asked is None and contract) else "orders"
     if found == "orders":
-        _refuse_bills(ds, contract=contract)
+        refuse_bills(ds)
     return found
 
 
-def _has_rows(ds: Dataset, table: str) -> bool:
+def has_rows(ds: Dataset, table: str) -> bool:
     """Tell whether a table has a row that is known by `as_of`."""
     if table not in ds.tables:
         return False
     rows = relation(ds, table)
     return bool(engine_of(ds).run(rows.agg(rows=rows.count()).order_by("rows"))["rows"].iloc[0])
-
-
-def _refuse_bills(ds: Dataset, *, contract: bool) -> None:
-    """Raise if the orders look like the bills of a contract."""

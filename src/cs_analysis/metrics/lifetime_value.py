@@ -125,7 +125,8 @@ def _in_shape(rows: list[Row], keys: list[str], *, currency: str) -> pd.DataFram
     """Return rows as one estimates table; a row without a unit is money."""
     table = pd.DataFrame(rows).reindex(columns=[*keys, "family", *COLUMNS])
     numbers = dict.fromkeys(("estimate", "conf_low", "conf_high"), "float64")
-    return table.assign(unit=table["unit"].fillna(currency)).astype({**numbers, "n": "int64"})
+    family = table["family"].astype("object").where(table["family"].notna(), None)
+    return table.assign(unit=table["unit"].fillna(currency), family=family).astype({**numbers, "n": "int64"})
 
 
 def _money(metric: str, value: Value, *, path: LifePath, n: int, conf_level: float) -> Row:
