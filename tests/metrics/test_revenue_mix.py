@@ -79,9 +79,11 @@ class TestArpa:
         row = cs.arpa(january_and_february(("a", 80, 80), ("b", 100, 100), ("c", 120, 120), ("d", 100, 100))).iloc[0]
         # Residuals -20, 0, 20, 0; the larger of the parts 1/4 and 80/400, 100/400, 120/400; sum of e^2 / (1 - h) = 400 / .75 + 400 / .7.
         error = np.sqrt(400 / 0.75 + 400 / 0.7) / 4
-        # Effective numbers: of accounts 4, of amounts 400^2 / (6400 + 10000 + 14400 + 10000) = 3.9216; t with 2.9216 degrees of freedom: 3.23133.
-        factor = np.exp(3.23133 * error / 100)
-        assert row[["conf_low", "conf_high"]].tolist() == [pytest.approx(100 / factor, rel=1e-4), pytest.approx(100 * factor, rel=1e-4)]
+        # Effective numbers: of accounts 4, of amounts 400^2 / (6400 + 10000 + 14400 + 10000) = 3.92157. As one set of accounts 2.92157 degrees of
+        # freedom, as two (1/4 + 1/3.92157)^2 / (1/(16 x 3) + 1/(15.3787 x 2.92157)) = 5.91840; the cosine 400 / sqrt(4 x 40800) = .990148 lies
+        # between: 2.951095, where R's qt(0.975, 2.951095) is 3.212491.
+        factor = np.exp(3.212491 * error / 100)
+        assert row[["conf_low", "conf_high"]].tolist() == [pytest.approx(100 / factor, rel=1e-6), pytest.approx(100 * factor, rel=1e-6)]
 
 
 class TestArpu:

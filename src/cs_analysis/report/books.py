@@ -78,7 +78,7 @@ def show_books(page: Page, movements: pd.DataFrame, revenue: pd.DataFrame, *, ca
     page._html(markup.table(books, caption=caption, figures=len(books.columns) - 1), data=movements)
 
 
-_LEFT = {"en": "difference", "de": "Differenz", "tr": "fark"}
+_LEFT = {"en": "left over", "de": "Rest", "tr": "kalan"}
 
 
 def _exact(amount: float) -> Decimal:

@@ -31,9 +31,9 @@ def ratio_of_sums(
 
     With residuals e = y - ratio x, the linearised variance is the sum of e^2 / (1 - h) over the squared sum of the x, where h is the larger of a
     cluster's parts in the two sums. The limits are ratio x exp(-/+ t s / ratio); t has as many degrees of freedom as the smaller of the two
-    effective numbers of clusters (sum^2 / sum of squares of the x, and of the |y|), less 1: a few large clusters decide the ratio, and widen
-    the limits. For amounts with heavy tails these limits hold the truth more often than a bootstrap over clusters, whose replicates know no
-    larger cluster than the data: lognormal amounts with sigma 1.5 in 60 clusters, 95 % against 86 %.
+    effective numbers of clusters (sum^2 / sum of squares of the x, and of the |y|), less 1, where both sums are over the same clusters, and
+    more where they are over different ones (Satterthwaite): a few large clusters decide the ratio, and widen the limits. For amounts with
+    heavy tails these limits hold the truth more often than a bootstrap over clusters, whose replicates know no larger cluster than the data.
 
     Parameters
     ----------
@@ -61,13 +61,13 @@ def ratio_of_sums(
     References
     ----------
     Cochran (1977), Sampling Techniques, section 6.4. Kish (1965), Survey Sampling, chapter 8, for the effective number. Bell and McCaffrey
-    (2002), Survey Methodology 28, 169-181, for 1 - h.
+    (2002), Survey Methodology 28, 169-181, for 1 - h. Satterthwaite (1946), Biometrics Bulletin 2, 110-114.
 
     Examples
     --------
     >>> ratio = ratio_of_sums([110, 0, 60, 140, 90], [100, 80, 60, 120, 90])
     >>> f"{ratio.estimate:.2f} ({ratio.conf_low:.2f} to {ratio.conf_high:.2f})"
-    '0.89 (0.40 to 1.96)'
+    '0.89 (0.42 to 1.88)'
     """
     upper = (1 + check_conf_level(conf_level)) / 2
     y, x = _finite("numerators", numerators), _finite("denominators", denominators)
@@ -170,10 +170,17 @@ def _standard_error(y: Floats, x: Floats, *, codes: npt.NDArray[np.int64], total
 
 
 def _freedom(y: Floats, x: Floats, total: Total) -> Floats:
-    """Return the smaller effective number of clusters behind the two sums, less 1; missing where there are too few to say how clusters differ."""
+    """Return degrees of freedom between those of two sums over the same clusters and over different ones.
+
+    The same: the smaller effective number of clusters, less 1. Different: Satterthwaite's for two independent sums. In between by the cosine of
+    the |y| and the x. Missing where there are too few clusters to say how they differ.
+    """
     of_x, of_y = (total(np.abs(values)) ** 2 / _positive(total(values**2)) for values in (x, y))
-    effective = np.fmin(of_x, of_y)
-    return np.where(effective >= _FEWEST, effective - 1, np.nan)
+    likeness = total(np.abs(y) * x) / np.sqrt(_positive(total(x**2)) * _positive(total(y**2)))
+    fewest = np.fmin(of_x, of_y)
+    known_x, known_y = (np.where(fewest >= _FEWEST, number, np.nan) for number in (of_x, of_y))
+    apart = (1 / known_x + 1 / known_y) ** 2 / (1 / (known_x**2 * (known_x - 1)) + 1 / (known_y**2 * (known_y - 1)))
+    return np.asarray(likeness * (np.fmin(known_x, known_y) - 1) + (1 - likeness) * apart)
 
 
 def _log_limits(ratio: Floats, error: Floats, *, quantile: Floats) -> tuple[Floats, Floats]:
