@@ -10,6 +10,7 @@ from cs_analysis.data.dataset import Dataset, cutoff, engine_of
 from cs_analysis.data.reading import Moment
 from cs_analysis.errors import NotEnoughDataError, ParameterError
 from cs_analysis.facts.groups import By, group_columns, with_groups
+from cs_analysis.facts.orders import purchase_days
 from cs_analysis.facts.periods import periods
 from cs_analysis.facts.policy import RevenuePolicy
 from cs_analysis.facts.subscriptions import account_months, customer_spells, customers_by_period
@@ -61,6 +62,13 @@ def paid_now(ds: Dataset, *, policy: RevenuePolicy | str = "default") -> pd.Data
     rows = _month_ends(ds, policy)
     last = rows.filter(rows.ends_at == cutoff(ds))
     return engine_of(ds).run(last.select("account_id", amount=last.closing).order_by("account_id"))
+
+
+def first_purchases(ds: Dataset) -> pd.DataFrame:
+    """Return `account_id` and `value` of the first purchase day of each account with one."""
+    days = purchase_days(ds)
+    first = days.group_by("account_id").agg(value=days.value.first(order_by=days.day).cast("float64"))
+    return engine_of(ds).run(first.order_by("account_id"))
 
 
 def last_month(ds: Dataset, *, by: By = None, policy: RevenuePolicy | str = "default") -> pd.DataFrame:

@@ -10,10 +10,13 @@ import pandas as pd
 
 from cs_analysis.data.dataset import Dataset
 from cs_analysis.data.reading import Moment
+from cs_analysis.errors import ConvergenceError, NotEnoughDataError
 from cs_analysis.facts.groups import By, as_named, group_columns
-from cs_analysis.facts.lifetimes import first_spells, last_month, paid_by_age, paid_now
+from cs_analysis.facts.lifetimes import first_purchases, first_spells, last_month, paid_by_age, paid_now
+from cs_analysis.facts.orders import rfm
 from cs_analysis.facts.policy import RevenuePolicy
 from cs_analysis.facts.relationship import Relationship, relationship_of
+from cs_analysis.stats.buying.new_customer import new_customer_value
 from cs_analysis.stats.estimates import COLUMNS, check_conf_level
 from cs_analysis.stats.life_paths import KAPLAN_MEIER, LifePath, akaike_weights, largest_gap
 from cs_analysis.stats.value_over_life import Stream, Terms, Value, streams
@@ -43,10 +46,13 @@ def customer_lifetime_value(
     The amount is the mean of those still customers at each month of age, so that expansion counts, and that larger customers stay longer.
     Beyond the data it is the mean of the last 12 months of age within: expansion is not carried on. Coming back after leaving is not counted.
 
+    Customers without a contract (orders alone, or `relationship="orders"`): mean first purchase + discounted repeat purchases of a new customer
+    (BG/NBD) x mean value of a repeat purchase (gamma-gamma), times margin. One row, `family` `bg_nbd`, `n` = buyers. Orders that look like bills are refused.
+
     Parameters
     ----------
     ds : Dataset
-        Needs `subscriptions`.
+        Needs `subscriptions` or `orders`.
     horizon : str or Timedelta
         How far to look from the start of a customer, such as `"36mo"` (months of 30.4375 days) or `"365d"`.
     discount_rate : float
@@ -84,8 +90,8 @@ def customer_lifetime_value(
 
     Raises
     ------
-    MissingTableError, MissingColumnsError, NotEnoughDataError
-        Neither subscriptions nor orders; an unknown column in `by`; nobody was ever a customer.
+    MissingTableError, MissingColumnsError, NotEnoughDataError, ConvergenceError
+        Neither subscriptions nor orders; an unknown column in `by`; nobody was ever a customer; without `by`, models of buying that cannot be fitted.
     ParameterError
         A relationship that the tables do not bear out; horizon, rate, margin or level out of range; a snapshot without `observed_from`.
 
@@ -93,7 +99,8 @@ def customer_lifetime_value(
     ----------
     Gupta, Lehmann and Stuart (2004), Valuing customers, Journal of Marketing Research 41, 7-18. Fader and Hardie (2010), Customer-base valuation
     in a contractual setting, Marketing Science 29, 85-93. Latimer (2013), Survival analysis for economic evaluations alongside
-    clinical trials, Medical Decision Making 33, 743-754 (extrapolation). Efron (1982), The Jackknife, the Bootstrap and Other Resampling Plans,
+    clinical trials, Medical Decision Making 33, 743-754 (extrapolation). Fader, Hardie and Lee (2005), RFM and CLV, Journal of Marketing
+    Research 42, 415-430 (orders). Efron (1982), The Jackknife, the Bootstrap and Other Resampling Plans,
     chapter 6 (influences).
 
     Examples
@@ -106,7 +113,9 @@ def customer_lifetime_value(
     """
     terms = Terms.of(horizon, margin=margin, discount_rate=discount_rate)
     check_conf_level(conf_level)
-    relationship_of(ds, relationship)
+    currency = ds.currency or "XXX"
+    if relationship_of(ds, relationship) == "orders":
+        return as_named(_in_shape(_of_orders(ds, terms, by=by, conf_level=conf_level), group_columns(by), currency=currency))
     keys = group_columns(by)
     spells = first_spells(ds, by=by, observed_from=observed_from, policy=policy)
     paid, now = paid_by_age(ds, policy=policy), paid_now(ds, policy=policy)
@@ -115,7 +124,7 @@ def customer_lifetime_value(
     for stream in streams(spells, paid, now, as_of=ds.as_of, keys=keys):
         parts = [_new_customers(stream, terms, conf_level), _present(stream, terms, conf_level), _families(stream, terms, conf_level)]
         rows += [{**stream.keys, **row} for part in [*parts, _naive(stream, naive, margin=terms.margin)] for row in part]
-    return as_named(_in_shape(rows, keys, currency=ds.currency or "XXX"))
+    return as_named(_in_shape(rows, keys, currency=currency))
 
 
 Row = dict[str, Any]
@@ -127,6 +136,24 @@ def _in_shape(rows: list[Row], keys: list[str], *, currency: str) -> pd.DataFram
     numbers = dict.fromkeys(("estimate", "conf_low", "conf_high"), "float64")
     family = table["family"].astype("object").where(table["family"].notna(), None)
     return table.assign(unit=table["unit"].fillna(currency), family=family).astype({**numbers, "n": "int64"})
+
+
+def _of_orders(ds: Dataset, terms: Terms, *, by: By, conf_level: float) -> list[Row]:
+    """Return the value of a new customer who buys without a contract; missing for a group to which the models cannot be fitted."""
+    keys, histories = group_columns(by), rfm(ds, by=by)
+    first = first_purchases(ds)
+    groups = [((), histories)] if not keys else histories.groupby(keys, dropna=False, observed=True)
+    rows = []
+    for values, own in groups:
+        try:
+            found = new_customer_value(own, first[first["account_id"].isin(own["account_id"])], terms=terms, conf_level=conf_level)
+        except (ConvergenceError, NotEnoughDataError):
+            if not keys:
+                raise
+            found = (np.nan, np.nan, np.nan)
+        row = dict(zip(("estimate", "conf_low", "conf_high"), found, strict=True))
+        rows.append({**dict(zip(keys, values, strict=True)), "metric": "customer_lifetime_value", "family": "bg_nbd", **row, "n": len(own)})
+    return rows
 
 
 def _money(metric: str, value: Value, *, path: LifePath, n: int, conf_level: float) -> Row:
