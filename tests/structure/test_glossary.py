@@ -22,7 +22,7 @@ ARGUMENTS = {  # of metrics that do not run with the dataset alone
     "conversion_change": FUNNEL,
     "customer_roi": {"benefit": "seats"},  # the sample has no amounts that customers gained
 }
-OTHERS = {"funnel_actors", "usual_steps", "adopters_by_wait", "rfm_summary"}  # public functions of the room that return no estimates
+OTHERS = {"funnel_actors", "usual_steps", "adopters_by_wait", "rfm_summary", "customer_value_list"}  # public functions of the room that return no estimates
 NAMED_OTHERWISE = {
     "customer_survival": "survival",
     "funnel": "conversion",
