@@ -5,22 +5,25 @@ whose 95 % limits contain the truth, its simulation error, and the share of coho
 
 Quantities: the four terms (truth: the simulated ones); `probability_alive` and `expected_purchases` of one customer with a fixed history (truth: the
 formula at the true terms); the expected total of the cohort over the next 364 days (likewise); the total that came; and the counts of single
-customers that came (share of customers, pooled over cohorts).
+customers that came (share of 200 customers of each cohort).
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 import cs_analysis as cs
+from cs_analysis.stats.buying.forecasts import Ahead
+from cs_analysis.stats.buying.histories import read_histories
 
 SEED = 20261122
 AHEAD = 364
+SINGLE = 200  # customers of a cohort whose own counts are looked at
 TYPICAL = pd.DataFrame({"frequency": [2.0], "recency_days": [100.0], "age_days": [200.0]})
 SETTINGS = (  # terms r, alpha, a, b (days); ages of customers at the end of the data
     ("bg_nbd", (0.25, 31.0, 0.8, 2.4), (189, 273)),
@@ -60,14 +63,15 @@ def cohort(rng, *, model, terms, ages, customers):
     except cs.errors.CSAnalysisError:
         return {"converged": 0.0}
     found = {term: _inside(row, truth) for (term, row), truth in zip(fit.coefficients.set_index("term").iterrows(), terms, strict=True)}
-    total, single, counts = (fit.predict_total(horizon="364d"), fit.predict(TYPICAL, horizon="364d"), fit.predict(horizon="364d"))
-    known = _at_truth(fit, terms)
-    found["probability_alive"] = _inside(single.iloc[0], known.predict(TYPICAL)["estimate"].iloc[0])
-    found["expected_purchases"] = _inside(single.iloc[1], known.predict(TYPICAL)["estimate"].iloc[1])
-    found["expected total"] = _inside(total.iloc[0], known.predict_total(horizon="364d")["estimate"].iloc[0])
+    total, single, counts = fit.predict_total(horizon="364d"), fit.predict(TYPICAL, horizon="364d"), fit.predict(table.head(SINGLE), horizon="364d")
+    alive, expected = _truth(fit, read_histories(TYPICAL), terms)
+    found["probability_alive"] = _inside(single.iloc[0], alive[0])
+    found["expected_purchases"] = _inside(single.iloc[1], expected[0])
+    everybody = read_histories(table)
+    found["expected total"] = _inside(total.iloc[0], everybody.total(_truth(fit, everybody, terms)[1]))
     found["total that came"] = _inside(total.iloc[1], table["later"].sum())
-    ahead = counts[counts["metric"] == "purchases"]
-    found["counts that came"] = float(((ahead["conf_low"].to_numpy() <= table["later"]) & (table["later"] <= ahead["conf_high"].to_numpy())).mean())
+    ahead, came = counts[counts["metric"] == "purchases"], table["later"].to_numpy()[:SINGLE]
+    found["counts that came"] = float(((ahead["conf_low"].to_numpy() <= came) & (came <= ahead["conf_high"].to_numpy())).mean())
     return {**found, "converged": float(fit.converged)}
 
 
@@ -76,10 +80,10 @@ def _inside(row, truth):
     return float(row["conf_low"] <= truth <= row["conf_high"]) if known else np.nan
 
 
-def _at_truth(fit, terms):
-    """Return the fit with its terms replaced by the true ones and no uncertainty."""
-    known = replace(fit._fitted, point=np.log(terms), covariance=np.zeros((4, 4)))
-    return replace(fit, _fitted=known)
+def _truth(fit, customers, terms):
+    """Return the chance to be there and the expected purchases at the true terms."""
+    point, model = np.log(terms), fit._fitted.model
+    return special.expit(model.alive_log_odds(point, customers)), np.exp(Ahead.of(model, customers, AHEAD).log_expected(point))
 
 
 def study(cohorts, *, seed=SEED, sizes=(500, 3000), settings=SETTINGS):
@@ -104,7 +108,7 @@ def _row(model, setting, quantity, inside, converged):
 
 
 if __name__ == "__main__":
-    results = study(2000)
+    results = study(1000)
     path = Path(__file__).parent / "results" / "buying.csv"
     results.round(4).to_csv(path, index=False, lineterminator="\n")
     print(results.round(3).to_string())

@@ -22,7 +22,7 @@ def fit_bg_nbd(rfm: pd.DataFrame, *, conf_level: float = 0.95) -> BGNBDFit:
     A customer buys at a constant rate of his own, gamma distributed over customers with shape r and rate alpha (days), and after each repeat purchase
     leaves for ever with a probability of his own, beta distributed with a and b. Whoever has not bought again has had no chance to leave yet
     and counts as still there for ever; `fit_mbg_nbd` gives them one. Maximum likelihood with the Hessian of the formula, so that
-    the gradient is zero to rounding; limits are Wald's, of the logarithms.
+    the gradient is zero to rounding; limits by profile likelihood.
 
     Parameters
     ----------
@@ -30,7 +30,8 @@ def fit_bg_nbd(rfm: pd.DataFrame, *, conf_level: float = 0.95) -> BGNBDFit:
         One row a customer: `frequency` (days with a repeat purchase), `recency_days` (from first to last purchase), `age_days` (from the first
         purchase to the end of the data). `account_id` or `customer` names the customers, else the index.
     conf_level : float
-        Level of the limits of the coefficients.
+        Level of the limits of the coefficients. A limit is 0 or infinite where the likelihood stays high all the way, missing where the
+        maximum is no strict one.
 
     Returns
     -------
@@ -49,7 +50,8 @@ def fit_bg_nbd(rfm: pd.DataFrame, *, conf_level: float = 0.95) -> BGNBDFit:
 
     References
     ----------
-    Fader, Hardie and Lee (2005), Marketing Science 24, 275-284.
+    Fader, Hardie and Lee (2005), Marketing Science 24, 275-284; Venzon and Moolgavkar (1988), Journal of the Royal Statistical Society C 37, 87-94
+    (limits).
 
     Examples
     --------
@@ -58,10 +60,10 @@ def fit_bg_nbd(rfm: pd.DataFrame, *, conf_level: float = 0.95) -> BGNBDFit:
     >>> rfm = pd.DataFrame({"frequency": frequency, "recency_days": recency_days, "age_days": 240})
     >>> fit_bg_nbd(rfm).coefficients[["term", "estimate", "conf_low", "conf_high"]].round(2)
         term  estimate  conf_low  conf_high
-    0      r      0.48      0.18       1.29
-    1  alpha     14.98      3.05      73.53
-    2      a      0.17      0.01       2.56
-    3      b      0.66      0.01      31.57
+    0      r      0.48      0.17       1.30
+    1  alpha     14.98      1.99      59.51
+    2      a      0.17      0.01        inf
+    3      b      0.66      0.02        inf
     """
     return fit_model(rfm, BetaGeometric("bg_nbd", first_chance=0), kind=BGNBDFit, conf_level=conf_level)
 

@@ -123,8 +123,9 @@ def total_table(fitted: Fitted, customers: Histories, *, days: float, conf_level
     def log_total(point: Floats) -> Floats:
         return np.asarray(np.log([customers.total(np.exp(ahead.log_expected(point)))]))
 
-    mean = _positive(fitted, log_total, conf_level)
-    variance = customers.total(ahead.variances(fitted.point)) + (mean[0] * fitted.error(log_total)) ** 2
+    error = fitted.error(log_total)
+    mean = carried_over(log_total(fitted.point), error, conf_level=conf_level)
+    variance = customers.total(ahead.variances(fitted.point)) + (mean[0] * error) ** 2
     shape, tail = mean[0] ** 2 / variance, (1 - conf_level) / 2
     limits = (variance / mean[0] * special.gammaincinv(shape, side) for side in (tail, 1 - tail))
     count = [mean[0], *_around(mean[0], *limits)]
