@@ -88,7 +88,7 @@ def in_reporting_currency(ds: Dataset, rows: ir.Table, calendar: pd.DataFrame, *
         return rows.mutate(carried=rows.amount)
     rates = engine_of(ds).lookup(_rates_by_month(ds, calendar, policy))
     rated = rows.inner_join(rates, [rows.currency == rates.rate_currency, rows.period == rates.rate_period])
-    converted = {name: (rated.amount * rated[rate].cast(_RATE)).cast(MONEY) for name, rate in (("amount", "rate"), ("carried", "next_rate"))}
+    converted = {name: _priced(rated.amount, rated[rate]) for name, rate in (("amount", "rate"), ("carried", "next_rate"))}
     return rated.select(*(name for name in rows.columns if name != "amount"), **converted)
 
 
@@ -113,6 +113,11 @@ def _covered(joined: ir.Table) -> ir.DecimalValue:
     length = joined.ends_at.delta(joined.starts_at, unit="microsecond")
     share = inside.cast("float64") / length.cast("float64")
     return ibis.ifelse(inside == length, joined.amount, (joined.amount.cast("float64") * share).cast(MONEY))
+
+
+def _priced(amount: ir.DecimalValue, rate: ir.FloatingValue) -> ir.DecimalValue:
+    """Return an amount at a rate; most are in the reporting currency, where exact multiplication would only cost time."""
+    return ibis.ifelse(rate == 1, amount, (amount * rate.cast(_RATE)).cast(MONEY))
 
 
 def _rates_by_month(ds: Dataset, calendar: pd.DataFrame, policy: RevenuePolicy) -> pd.DataFrame:
