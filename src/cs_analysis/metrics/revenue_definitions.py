@@ -72,18 +72,23 @@ def revenue_definitions(
     """
     check_conf_level(conf_level)
     months = whole_months(window)
-    paid_amounts(ds, by=by, policy=policy_of("default"))  # what is missing for every policy is said here
-    tables = [_under(ds, policy, name=name, months=months, by=by, conf_level=conf_level) for name, policy in _chosen(policies).items()]
+    chosen = _chosen(policies)
+    paid = paid_amounts(ds, by=by, policy=policy_of("default"))  # what is missing for every policy is said here
+    groups = as_named(paid[group_columns(by)].drop_duplicates(ignore_index=True)) if by is not None else pd.DataFrame(index=[0])
+    tables = []
+    for name, policy in chosen.items():
+        try:
+            tables += [table for table in _figures(ds, policy, name=name, months=months, by=by, conf_level=conf_level) if len(table)]
+        except MissingColumnsError:
+            tables += _without_figures(ds, groups, name)
     return stack(tables)
 
 
-def _under(ds: Dataset, policy: RevenuePolicy, *, name: str, months: int, by: By, conf_level: float) -> pd.DataFrame:
-    """Return the five figures under one policy; without values where the data lack a column for it."""
-    try:
-        return stack([table for table in _figures(ds, policy, name=name, months=months, by=by, conf_level=conf_level) if len(table)])
-    except MissingColumnsError:
-        keys = {"policy": [name], "period": [last_finished_month(ds)]}
-        return stack([estimates(keys, metric=metric, unit=_unit(ds, metric), estimate=[np.nan], n=[0]) for metric in METRICS])
+def _without_figures(ds: Dataset, groups: pd.DataFrame, name: str) -> list[pd.DataFrame]:
+    """Return the five figures of each group without values."""
+    keys = groups.assign(period=last_finished_month(ds))
+    keys.insert(0, "policy", name)
+    return [estimates(keys, metric=metric, unit=_unit(ds, metric), estimate=np.nan, n=0) for metric in METRICS]
 
 
 def _figures(ds: Dataset, policy: RevenuePolicy, *, name: str, months: int, by: By, conf_level: float) -> list[pd.DataFrame]:
