@@ -30,6 +30,8 @@ NAMED_OTHERWISE = {
     "revenue_definitions": "mrr",
 }  # what the main metric is called
 
+BOUGHT, LAST_BOUGHT = [0, 0, 0, 1, 1, 1, 2, 3, 4, 5, 8, 22], [0, 0, 0, 51, 2, 147, 202, 206, 27, 221, 209, 236]
+
 
 @pytest.fixture(scope="module")
 def metrics() -> dict[str, Callable]:
@@ -55,7 +57,10 @@ def results(metrics: dict[str, Callable], company: cs.Dataset) -> dict[str, pd.D
 def timed() -> dict[str, pd.DataFrame]:
     """Return what the functions of `stats` answer that readers meet under their own names."""
     waiting = pd.DataFrame({"duration_days": [1.0, 2.0, 4.0], "observed": [True, True, False], "ended_by": ["paid", "left", None]})
+    fit = cs.fit_bg_nbd(pd.DataFrame({"frequency": BOUGHT, "recency_days": LAST_BOUGHT, "age_days": 240}))
+    forecasts = [fit.predict(), fit.predict_total(), fit.discounted_purchases(), fit.purchase_distribution("91d")]
     return {
+        "fit_bg_nbd": pd.concat(forecasts, ignore_index=True),
         "median_time": cs.median_time(waiting),
         "restricted_mean_time": cs.restricted_mean_time(waiting, horizon="3d"),
         "cumulative_incidence": cs.cumulative_incidence(waiting),
