@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import integrate, special, stats
+from scipy import integrate, optimize, special, stats
 
 from cs_analysis.errors import ConvergenceError, MissingColumnsError, NotEnoughDataError, ParameterError
 from cs_analysis.stats.buying.gamma_gamma import GammaGammaFit, fit_gamma_gamma
@@ -56,11 +56,13 @@ def test_terms_errors_and_likelihood_of_another_implementation(fit: GammaGammaFi
     assert errors.to_numpy() == pytest.approx(other["log_error"].to_numpy(), rel=2e-3)  # R's Hessian is one of differences
 
 
-def test_limits_of_the_terms_are_those_of_their_logarithms(fit: GammaGammaFit) -> None:
-    table = fit.coefficients.set_index("term").loc["q"]
-    error = np.sqrt(fit.covariance.loc["q", "q"]) / table["estimate"]
-    assert np.log(table["conf_high"] / table["estimate"]) == pytest.approx(stats.norm.ppf(0.975) * error)
-    assert np.log(table["estimate"] / table["conf_low"]) == pytest.approx(stats.norm.ppf(0.975) * error)
+def test_limits_of_the_terms_are_profiles(fit: GammaGammaFit, cdnow: pd.DataFrame) -> None:
+    """At a limit of q, twice the log-likelihood at its highest over p and v has fallen by 3.841."""
+    likelihood = LogLikelihood.of(read_spending(cdnow))
+    for limit in ("conf_low", "conf_high"):
+        log_q = np.log(fit.coefficients.set_index("term").loc["q", limit])
+        rest = optimize.minimize(lambda at, q=log_q: -likelihood(np.array([at[0], q, at[1]]))[0], [1.8, -0.8], method="Nelder-Mead", tol=1e-11)
+        assert 2 * (fit.log_likelihood + 946 * rest.fun) == pytest.approx(3.8415, abs=1e-3)
 
 
 def test_slope_is_zero(fit: GammaGammaFit) -> None:

@@ -16,7 +16,8 @@ from cs_analysis.stats.buying.identification import identification
 from cs_analysis.stats.estimates import check_conf_level, estimates, stack
 from cs_analysis.stats.fits import Diagnostic, Fit, diagnostics_table
 from cs_analysis.stats.newton import Optimum
-from cs_analysis.stats.positive_terms import log_covariance, natural_covariance, normal_quantile, positive_coefficients
+from cs_analysis.stats.positive_terms import log_covariance, natural_covariance, normal_quantile
+from cs_analysis.stats.profile_limits import profile_limits
 
 TERMS = ("p", "q", "v")
 
@@ -102,7 +103,7 @@ class GammaGammaFit(Fit):
         -------
         DataFrame
             One row of estimates, metric `population_mean_value`, limits by the delta method for the logarithm; the upper one is infinite where
-            the limits of q reach 1. All missing where q is not above 1, and `diagnostics` says so: the mean is infinite then.
+            Wald's limits of q reach 1. All missing where q is not above 1, and `diagnostics` says so: the mean is infinite then.
         """
         reach = normal_quantile(check_conf_level(conf_level))
         mean, error = self._expected(np.zeros(1), np.zeros(1))
@@ -156,8 +157,8 @@ def fit_gamma_gamma(rfm: pd.DataFrame, *, conf_level: float = 0.95) -> GammaGamm
     Returns
     -------
     GammaGammaFit
-        `coefficients` have the metric `gamma_gamma_coefficient` and the terms `p`, `q` and `v` (in the currency of the values), Wald limits of the
-        logarithm; `n` = customers with a repeat purchase. `diagnostics` has `no repeat purchase` (customers left out), `independence`
+        `coefficients` have the metric `gamma_gamma_coefficient` and the terms `p`, `q` and `v` (in the currency of the values), limits by profile
+        likelihood; `n` = customers with a repeat purchase. `diagnostics` has `no repeat purchase` (customers left out), `independence`
         (rank correlation between frequency and the place of a mean value in its distribution given frequency, which is 0 where the model
         holds; `dependent` from 0.1 if unlikely at 0.1 %), `rank correlation` (plain, of frequency and mean value, for comparison: skewed values alone
         make it differ from 0) and `population mean` (q - 1; not above 0, the population has no finite mean).
@@ -187,31 +188,43 @@ def fit_gamma_gamma(rfm: pd.DataFrame, *, conf_level: float = 0.95) -> GammaGamm
     level = check_conf_level(conf_level)
     spending = read_spending(rfm)
     refuse_too_few(spending)
-    optimum = highest(LogLikelihood.of(spending), TERMS)
-    covariance = log_covariance(optimum, customers=spending.repeaters)
-    found = [*identification(optimum, covariance, TERMS), *_diagnostics(spending, optimum)]
+    likelihood = LogLikelihood.of(spending)
+    optimum = highest(likelihood, TERMS)
+    point, covariance = optimum.point + likelihood.unit, log_covariance(optimum, customers=likelihood.customers)
+    found = [*identification(optimum, covariance, TERMS), *_diagnostics(spending, point)]
     return GammaGammaFit(
-        coefficients=positive_coefficients(TERMS, optimum.point, covariance, metric="gamma_gamma_coefficient", customers=spending.repeaters, conf_level=level),
-        covariance=natural_covariance(TERMS, optimum.point, covariance),
-        log_likelihood=optimum.value * spending.repeaters,
+        coefficients=_coefficients(likelihood, optimum, conf_level=level),
+        covariance=natural_covariance(TERMS, point, covariance),
+        log_likelihood=optimum.value * likelihood.customers,
         converged=all(each.finding != "not identified" for each in found),
         diagnostics=diagnostics_table(found),
-        _point=optimum.point,
+        _point=point,
         _log_covariance=covariance,
         _spending=spending,
     )
 
 
-def _diagnostics(spending: Spending, optimum: Optimum) -> Iterator[Diagnostic]:
+def _coefficients(likelihood: LogLikelihood, optimum: Optimum, *, conf_level: float) -> pd.DataFrame:
+    """Return the terms with limits by profile likelihood; without limits where the maximum is no strict one."""
+    low = high = np.full(len(TERMS), np.nan)
+    if np.isfinite(optimum.condition):
+        low, high = profile_limits(likelihood, optimum, units=likelihood.customers, conf_level=conf_level)
+    with np.errstate(over="ignore"):
+        value, low, high = (np.exp(each + likelihood.unit) for each in (optimum.point, low, high))
+    n = np.full(len(TERMS), likelihood.customers)
+    return estimates({"term": list(TERMS)}, metric="gamma_gamma_coefficient", unit="ratio", estimate=value, conf_low=low, conf_high=high, n=n)
+
+
+def _diagnostics(spending: Spending, point: Floats) -> Iterator[Diagnostic]:
     """Yield what else the data say about the model."""
     yield Diagnostic("no repeat purchase", len(spending.row_of) - spending.repeaters)
-    plain, given_frequency = _rank_correlations(spending, optimum.point)
+    plain, given_frequency = _rank_correlations(spending, point)
     dependent = abs(given_frequency) >= _WEAK and abs(given_frequency) * np.sqrt(spending.repeaters - 1) > _UNLIKELY
     text = "customers who buy often spend otherwise than the rest: fit groups of similar frequency apart, or read sums of value with care."
     finding = ("dependent", text) if dependent else ("ok", "")
     yield Diagnostic("independence", given_frequency, *finding)
     yield Diagnostic("rank correlation", plain, *finding)
-    q = float(np.exp(optimum.point[1]))
+    q = float(np.exp(point[1]))
     text = "q is not above 1: the mean over all customers is infinite. Look for outliers, or cap values."
     yield Diagnostic("population mean", q - 1, *(("infinite", text) if q <= 1 else ()))
 

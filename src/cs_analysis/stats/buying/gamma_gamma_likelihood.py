@@ -49,6 +49,16 @@ class LogLikelihood:
         levels, place = np.unique(frequency, return_inverse=True)
         return cls(frequency, frequency * mean / scale, count, scale, levels, np.bincount(place, count), float(count @ np.log(mean)))
 
+    @property
+    def customers(self) -> int:
+        """Number of customers with a repeat purchase."""
+        return int(self.count.sum())
+
+    @property
+    def unit(self) -> Floats:
+        """Logarithms that take p, q and v to the currency of the data."""
+        return np.array([0.0, 0.0, np.log(self.scale)])
+
     def __call__(self, point: Floats) -> tuple[float, Floats, Floats]:
         """Return value, gradient and Hessian."""
         if np.abs(point).max() > _FAR:
@@ -90,13 +100,10 @@ class LogLikelihood:
 
 
 def highest(likelihood: LogLikelihood, terms: Sequence[str]) -> Optimum:
-    """Return the maximum with v in the currency of the data, from the first of several starts that leads to one."""
+    """Return the maximum, with v over `scale`, from the first of several starts that leads to one."""
     for p, q in _STARTS:
         try:
-            found = maximise(likelihood, np.log([p, q, (q - 1) / p]), terms=terms)
+            return maximise(likelihood, np.log([p, q, (q - 1) / p]), terms=terms)
         except ConvergenceError as error:
             failure = error
-            continue
-        moved = found.point + np.array([0.0, 0.0, np.log(likelihood.scale)])
-        return Optimum(moved, found.value, found.gradient, found.hessian, found.iterations)
     raise failure

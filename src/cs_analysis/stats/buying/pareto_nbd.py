@@ -71,8 +71,8 @@ def fit_pareto_nbd(rfm: pd.DataFrame, *, conf_level: float = 0.95) -> ParetoNBDF
 
     A customer buys at a constant rate of his own, gamma distributed over customers with shape r and rate alpha (days), and leaves for ever, at any
     moment, with a constant rate of his own, gamma distributed with shape s and rate beta (days). Unlike in the BG/NBD model, one who has not
-    bought again may be gone as well. Maximum likelihood with the Hessian of the formula, so that the gradient is zero to rounding; limits are
-    Wald's, of the logarithms. The likelihood is computed from its integral form, which holds 12 digits for every history.
+    bought again may be gone as well. Maximum likelihood with the Hessian of the formula, so that the gradient is zero to rounding; limits by
+    profile likelihood. The likelihood is computed from its integral form, which holds 12 digits for every history.
 
     Parameters
     ----------
@@ -110,9 +110,9 @@ def fit_pareto_nbd(rfm: pd.DataFrame, *, conf_level: float = 0.95) -> ParetoNBDF
     >>> rfm = pd.DataFrame({"frequency": frequency, "recency_days": recency_days, "age_days": 240})
     >>> fit_pareto_nbd(rfm).coefficients[["term", "estimate", "conf_low", "conf_high"]].round(2)
         term  estimate  conf_low  conf_high
-    0      r      0.82      0.23       2.98
-    1  alpha     29.26      6.51     131.51
-    2      s      0.14      0.02       0.99
-    3   beta      6.25      0.03    1449.63
+    0      r      0.82      0.25       3.21
+    1  alpha     29.26      4.93     121.61
+    2      s      0.14      0.01        inf
+    3   beta      6.25      0.00        inf
     """
     return fit_model(rfm, ParetoNBD(), kind=ParetoNBDFit, conf_level=conf_level)
