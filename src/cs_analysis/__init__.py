@@ -55,6 +55,7 @@ _PUBLIC = {
     "metrics.orders": ("rfm_summary",),
     "metrics.order_forecast": ("purchase_holdout", "purchase_tracking"),
     "metrics.order_value": ("order_value", "customer_value_list"),
+    "metrics.contract_life": ("retained_customers", "contract_lifetime"),
     "metrics.lifetime_value": ("customer_lifetime_value",),
     "metrics.acquisition": ("ltv_to_cac", "cac_payback", "customer_roi"),
     "metrics.satisfaction": ("nps",),

@@ -34,6 +34,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
 }
 OTHERS = {
     "funnel_actors",
+    "retained_customers",
     "usual_steps",
     "adopters_by_wait",
     "rfm_summary",
@@ -83,6 +84,7 @@ FACTS = {
     "family_weight",
     "survival_fit_gap",
     "customer_lifetime_value_naive",
+    "contract_lifetime_naive",
     "cost_known",
     "ltv_to_cac_naive",
     "cac_payback_naive",

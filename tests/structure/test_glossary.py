@@ -22,7 +22,14 @@ ARGUMENTS = {  # of metrics that do not run with the dataset alone
     "conversion_change": FUNNEL,
     "customer_roi": {"benefit": "seats"},  # the sample has no amounts that customers gained
 }
-OTHERS = {"funnel_actors", "usual_steps", "adopters_by_wait", "rfm_summary", "customer_value_list"}  # public functions of the room that return no estimates
+OTHERS = {
+    "funnel_actors",
+    "usual_steps",
+    "adopters_by_wait",
+    "rfm_summary",
+    "customer_value_list",
+    "retained_customers",
+}  # public functions of the room that return no estimates
 NAMED_OTHERWISE = {
     "customer_survival": "survival",
     "funnel": "conversion",
@@ -31,6 +38,7 @@ NAMED_OTHERWISE = {
 }  # what the main metric is called
 
 BOUGHT, LAST_BOUGHT = [0, 0, 0, 1, 1, 1, 2, 3, 4, 5, 8, 22], [0, 0, 0, 51, 2, 147, 202, 206, 27, 221, 209, 236]
+SPENT = [0, 0, 0, 25, 11, 90, 34, 18, 52, 27, 40, 31]
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +65,14 @@ def results(metrics: dict[str, Callable], company: cs.Dataset) -> dict[str, pd.D
 def timed() -> dict[str, pd.DataFrame]:
     """Return what the functions of `stats` answer that readers meet under their own names."""
     waiting = pd.DataFrame({"duration_days": [1.0, 2.0, 4.0], "observed": [True, True, False], "ended_by": ["paid", "left", None]})
-    fit = cs.fit_bg_nbd(pd.DataFrame({"frequency": BOUGHT, "recency_days": LAST_BOUGHT, "age_days": 240}))
+    rfm = pd.DataFrame({"frequency": BOUGHT, "recency_days": LAST_BOUGHT, "age_days": 240})
+    fit = cs.fit_bg_nbd(rfm)
     forecasts = [fit.predict(), fit.predict_total(), fit.discounted_purchases(), fit.purchase_distribution("91d")]
+    spend = cs.fit_gamma_gamma(pd.DataFrame({"frequency": BOUGHT, "mean_value": SPENT}))
     return {
         "fit_bg_nbd": pd.concat(forecasts, ignore_index=True),
+        "fit_gamma_gamma": pd.concat([spend.predict(), spend.population_mean()], ignore_index=True),
+        "fit_pareto_nbd": cs.fit_pareto_nbd(rfm).discounted_residual_transactions(),
         "median_time": cs.median_time(waiting),
         "restricted_mean_time": cs.restricted_mean_time(waiting, horizon="3d"),
         "cumulative_incidence": cs.cumulative_incidence(waiting),

@@ -88,15 +88,14 @@ def _bdw_survival(logs: Floats, renewals: Floats) -> tuple[Floats, Floats, Float
     """Return log S with gradient and Hessian in log alpha, log beta and log c."""
     alpha, beta, c = np.moveaxis(np.exp(logs), -1, 0)
     time = renewals**c
-    both, alone = alpha + beta, np.broadcast_to(beta, time.shape)
-    late = [function(both + time) for function in (special.digamma, _trigamma)]
-    here = [function(alone + time) for function in (special.digamma, _trigamma)]
-    first = np.stack([special.digamma(both) - late[0], here[0] - special.digamma(alone) + special.digamma(both) - late[0], here[0] - late[0]], axis=-1)
-    own, cross = _trigamma(both) - late[1], here[1] - late[1]
+    both, alone = np.broadcast_to(alpha + beta, time.shape), np.broadcast_to(beta, time.shape)
+    fall, rise, gap = _digamma_rise(both, time), _digamma_rise(alone, time), _digamma_rise(alone + time, alpha)
+    first = np.stack([-fall, rise - fall, -gap], axis=-1)
+    own, cross = -_trigamma_rise(both, time), -_trigamma_rise(alone + time, alpha)
     second = np.empty((*time.shape, 3, 3))
     second[..., 0, 0] = second[..., 0, 1] = second[..., 1, 0] = own
-    second[..., 1, 1] = own + here[1] - _trigamma(alone)
-    second[..., 0, 2] = second[..., 2, 0] = -late[1]
+    second[..., 1, 1] = own + _trigamma_rise(alone, time)
+    second[..., 0, 2] = second[..., 2, 0] = -_trigamma(both + time)
     second[..., 1, 2] = second[..., 2, 1] = second[..., 2, 2] = cross
     power = c * np.log(np.where(renewals > 0, renewals, 1.0))
     inner = np.stack([alpha + 0 * time, alone, time * power], axis=-1)
@@ -107,6 +106,22 @@ def _bdw_survival(logs: Floats, renewals: Floats) -> tuple[Floats, Floats, Float
 
 def _trigamma(values: Floats) -> Floats:
     return np.asarray(special.zeta(2.0, values))
+
+
+def _digamma_rise(start: Floats, rise: Floats) -> Floats:
+    """Return digamma(start + rise) - digamma(start); from 20 on by its series, in which no large numbers cancel."""
+    low, high = (1 / np.maximum(each, _STIRLING) for each in (start, start + rise))
+    series = [-1 / 2, -1 / 12, 1 / 120, -1 / 252, 1 / 240], (1, 2, 4, 6, 8)
+    smooth = np.log1p(rise * low) + sum(factor * (high**power - low**power) for factor, power in zip(*series, strict=True))
+    return np.where(start >= _STIRLING, smooth, special.digamma(start + rise) - special.digamma(start))
+
+
+def _trigamma_rise(start: Floats, rise: Floats) -> Floats:
+    """Return trigamma(start + rise) - trigamma(start), in the same way."""
+    low, high = (1 / np.maximum(each, _STIRLING) for each in (start, start + rise))
+    series = [1 / 2, 1 / 6, -1 / 30, 1 / 42, -1 / 30], (2, 3, 5, 7, 9)
+    smooth = -rise * low * high + sum(factor * (high**power - low**power) for factor, power in zip(*series, strict=True))
+    return np.where(start >= _STIRLING, smooth, _trigamma(start + rise) - _trigamma(start))
 
 
 def log_beta_ratio(alpha: npt.ArrayLike, beta: npt.ArrayLike, time: npt.ArrayLike) -> Floats:

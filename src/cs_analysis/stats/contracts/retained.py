@@ -52,12 +52,11 @@ class Retained:
 
     def table(self, *, until: Floats) -> pd.DataFrame:
         """Return the table of the cohorts, each up to a number of renewals; cohorts below 0 are left out."""
-        first = self.cohorts.assign(period=0, retained=self.cohorts["_size"], _place=np.arange(len(self.cohorts)))
-        joined = self.steps.merge(self.cohorts.assign(_place=np.arange(len(self.cohorts))), left_on="cohort", right_on="_place")
-        later = joined.assign(period=joined["renewal"], retained=joined["kept"])
-        rows = pd.concat([first, later], ignore_index=True)
-        shown = rows[rows["period"].to_numpy() <= until[rows["_place"]]]
-        return shown[[*self.columns, "period", "retained"]].reset_index(drop=True)
+        place = np.concatenate([np.arange(len(self.cohorts)), self.steps["cohort"]])
+        period = np.concatenate([np.zeros(len(self.cohorts), dtype="int64"), self.steps["renewal"]])
+        left = np.concatenate([self.cohorts["_size"], self.steps["kept"]])
+        rows = self.cohorts[self.columns].iloc[place].reset_index(drop=True).assign(period=period, retained=left)
+        return rows[period <= until[place]].reset_index(drop=True)
 
 
 def column_list(columns: Columns) -> list[str]:
