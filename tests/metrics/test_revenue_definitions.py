@@ -58,3 +58,15 @@ def test_a_policy_of_the_readers_own() -> None:
 def test_policies_are_a_list_of_names_or_by_name(ds: cs.Dataset, wrong: object) -> None:
     with pytest.raises(cs.errors.ParameterError, match="policies must be"):
         cs.revenue_definitions(ds, policies=wrong)
+
+
+def test_a_policy_that_the_data_cannot_carry_has_rows_without_figures() -> None:
+    sold = phases(("a", "a", "2026-01-05", None, 100), ("b", "b", "2026-01-05", None, 40), plan=["x", "y"])
+    company = cs.read_dataset({"accounts": accounts(a="2026-01-01", b="2026-01-01"), "subscriptions": sold}, as_of="2026-02-28")
+    policies = {"default": RevenuePolicy(), "pauses": RevenuePolicy(pauses="revenue")}  # without a column `kind` nobody knows what is a pause
+    table = cs.revenue_definitions(company, policies=policies, window="1mo", by="plan")
+    without = table[table["policy"] == "pauses"]
+    assert without.groupby("plan").size().to_dict() == {"x": 5, "y": 5}
+    assert without["estimate"].isna().all()
+    assert without["n"].eq(0).all()
+    assert table.loc[(table["policy"] == "default") & (table["metric"] == "mrr"), "estimate"].tolist() == [100, 40]
