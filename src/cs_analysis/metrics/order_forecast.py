@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from cs_analysis.data.dataset import Dataset
 from cs_analysis.data.local_days import Moment
+from cs_analysis.errors import NotEnoughDataError
 from cs_analysis.facts.order_holdout import Holdout, hold_out
 from cs_analysis.facts.orders import orders_dataset, refuse_bills
 from cs_analysis.stats.buying.evaluation import calibration_line, check_model, expected_over_time, fit_buying
@@ -194,8 +195,10 @@ def _grouped(fit: BuyingFit, held: Holdout, *, model: str, conf_level: float) ->
 
 def _calibration(customers: pd.DataFrame, model: str, conf_level: float) -> Iterator[pd.DataFrame]:
     predicted, actual = customers["predicted"].to_numpy(), customers["actual"].to_numpy(dtype="float64")
-    told = len(customers) >= 3 and np.ptp(predicted) > 0
-    line = calibration_line(predicted, actual, conf_level=conf_level) if told else (np.full(3, np.nan), np.full(3, np.nan))
+    try:
+        line: Sequence[np.ndarray] = calibration_line(predicted, actual, conf_level=conf_level)
+    except NotEnoughDataError:
+        line = [np.full(3, np.nan)] * 2
     for metric, unit, (estimate, low, high) in zip(("calibration_intercept", "calibration_slope"), ("count", "ratio"), line, strict=True):
         keys = _keys("calibration", "all", model)
         yield estimates(keys, metric=metric, unit=unit, estimate=estimate, conf_low=low, conf_high=high, n=len(customers))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import interpolate
+from scipy import interpolate, special
 
 from cs_analysis.errors import NotEnoughDataError, ParameterError
 from cs_analysis.stats.buying.bg_nbd import fit_bg_nbd, fit_mbg_nbd
@@ -38,16 +38,17 @@ def expected_over_time(fit: BuyingFit, births: Ints, ends: Ints, *, conf_level: 
     """Return the repeat purchases expected of a cohort by each time, as estimates with the key `time_days`.
 
     `births` are the first purchases of day 0, 1, ..., `ends` the days up to whose beginning is counted. Expected of a new customer is computed at up
-    to 120 ages and interpolated between them; the limits hold the uncertainty of the parameters.
+    to 120 ages, closer together when young, and interpolated between them; the limits hold the uncertainty of the parameters.
     """
     ages = np.maximum(ends[:, None] - 1 - np.arange(len(births)), 0)
-    nodes = np.unique(np.round(np.linspace(0, max(int(ages.max()), 1), _NODES)))
+    nodes = np.unique(np.round(np.linspace(0, np.sqrt(max(int(ages.max()), 3)), _NODES) ** 2))
     model = fit._fitted.model
 
     def log_total(point: Floats) -> Floats:
-        by_age = np.concatenate([[0.0], *(model.expected(point, NEW_CUSTOMER, float(day)) for day in nodes[1:])])
+        staying = special.expit(model.alive_log_odds(point, NEW_CUSTOMER))  # some models let customers leave right after the first purchase
+        by_age = np.concatenate([[0.0], *(staying * model.expected(point, NEW_CUSTOMER, float(day)) for day in nodes[1:])])
         with np.errstate(divide="ignore"):
-            return np.asarray(np.log(interpolate.PchipInterpolator(nodes, by_age)(ages) @ births))
+            return np.asarray(np.log(interpolate.CubicSpline(nodes, by_age)(ages) @ births))
 
     begun = ages @ births > 0
     values = [np.zeros(len(ends)) for _ in range(3)]
@@ -76,12 +77,15 @@ def calibration_line(predicted: Floats, actual: Floats, *, conf_level: float) ->
     NotEnoughDataError
         There are not three customers, or all have the same prediction.
     """
-    if len(predicted) < 3 or np.ptp(predicted) == 0:
+    centre, spread = predicted.mean(), np.ptp(predicted)
+    if len(predicted) < 3 or spread <= 1e-6 * np.abs(predicted).max():
         raise NotEnoughDataError("a calibration line needs three customers with predictions that differ.")
-    design = np.stack([np.ones_like(predicted), predicted], axis=1)
+    design = np.stack([np.ones_like(predicted), (predicted - centre) / spread], axis=1)
     inverse = np.linalg.inv(design.T @ design)
-    terms = inverse @ design.T @ actual
-    pushed = design * (actual - design @ terms)[:, None]
-    covariance = inverse @ (pushed.T @ pushed) @ inverse * len(actual) / (len(actual) - 2)
+    fitted = inverse @ design.T @ actual
+    pushed = design * (actual - design @ fitted)[:, None]
+    back = np.array([[1, -centre / spread], [0, 1 / spread]])  # from the centred line to that of the predictions themselves
+    terms = back @ fitted
+    covariance = back @ inverse @ (pushed.T @ pushed) @ inverse @ back.T * len(actual) / (len(actual) - 2)
     reach = normal_quantile(conf_level) * np.sqrt(np.diag(covariance))
     return Line(*(np.array([term, term - width, term + width]) for term, width in zip(terms, reach, strict=True)))
