@@ -80,12 +80,14 @@ def test_covariance_is_the_inverse_of_the_curvature(cdnow: pd.DataFrame, fit: Pa
     assert fit.covariance.to_numpy() == pytest.approx(np.linalg.inv(-np.array(bend)), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_recovers_what_was_simulated() -> None:
     fit = fit_pareto_nbd(draw(20_000, seed=1, rates=usual))
     table = fit.coefficients.set_index("term")
     assert ((table["conf_low"] < [0.6, 60, 0.8, 150]) & (table["conf_high"] > [0.6, 60, 0.8, 150])).all()
 
 
+@pytest.mark.slow
 def test_many_customers_start_from_a_part_and_end_at_the_same_place() -> None:
     table = draw(45_000, seed=2, rates=usual).round()
     table = table.assign(recency_days=np.where(table["frequency"] > 0, table["recency_days"].clip(lower=1), 0.0))
@@ -124,6 +126,7 @@ def test_limits_of_expectations_and_of_counts(fit: ParetoNBDFit) -> None:
     assert told["estimate"]["probability_alive"].between(0, 1).all()
 
 
+@pytest.mark.slow
 def test_counts_to_come_lie_within_their_limits() -> None:
     """A large cohort, 90 % limits: single counts are discrete, so at least 90 %; the total is one draw."""
     rng = np.random.default_rng(9)
