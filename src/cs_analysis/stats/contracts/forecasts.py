@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import special
 
 from cs_analysis.stats.contracts.lifetimes import periods_ahead, tail_index
-from cs_analysis.stats.contracts.renewals import Floats
+from cs_analysis.stats.contracts.renewals import Floats, log_gamma_rise
 from cs_analysis.stats.contracts.search import Fitted
 from cs_analysis.stats.estimates import estimates, stack
 from cs_analysis.stats.positive_terms import delta_error, normal_quantile
@@ -87,11 +87,11 @@ def _number_limits(count: float, share: float, spread: float, *, tail: float) ->
         low, high = special.betaincinv(share * strength, (1 - share) * strength, np.array([tail, 1 - tail]))
         return float(np.floor(count * low)), float(np.ceil(count * high))
     kept = np.arange(count + 1)
-    log_ways = -np.log(count + 1) - special.betaln(count - kept + 1, kept + 1)
     strength = certain / max(variance, 1e-12 * certain) - 1
     a, b = share * strength, (1 - share) * strength
-    chance = special.betaln(kept + a, count - kept + b) - special.betaln(a, b)
-    low, high = np.searchsorted(np.cumsum(np.exp(log_ways + chance)), [tail, 1 - tail])
+    ways = -np.log(count + 1) - special.betaln(count - kept + 1, kept + 1)
+    chances = log_gamma_rise(a, kept) + log_gamma_rise(b, count - kept) - log_gamma_rise(a + b, np.array([count]))
+    low, high = np.searchsorted(np.cumsum(np.exp(ways + chances)), [tail, 1 - tail])
     return float(low), float(min(high, count))
 
 

@@ -11,7 +11,8 @@ from cs_analysis.stats.contracts.renewals import ContractModel, Floats
 
 _DIRECT = 2048
 _BLOCK = 2**20
-_NODES, _WEIGHTS = special.roots_legendre(256)
+_NODES, _WEIGHTS = special.roots_legendre(128)
+_PANELS = np.array([0, 1 / 1024, 1 / 32, 1])  # narrow ones where the tail has not settled to a power of time yet
 _NEGLIGIBLE = 42.0  # exp(-42) is below the rounding of a sum
 _LATEST = 600.0  # logarithm of a time beyond which survival is a power of time to rounding
 
@@ -66,6 +67,8 @@ def _rest(log_summand: Summand, start: float) -> float:
     reach, here = 0.01, float(log_summand(np.log([start]))[0])
     while log_summand(np.log([start]) + reach)[0] + reach > here - _NEGLIGIBLE:
         reach *= 2
-    late = reach * (_NODES + 1) / 2
-    integral = start * float(_WEIGHTS * reach / 2 @ np.exp(log_summand(np.log(start) + late) + late))
+    ends = reach * _PANELS
+    widths = np.diff(ends)[:, None]
+    late = ends[:-1, None] + widths * (_NODES + 1) / 2
+    integral = start * float((_WEIGHTS * widths / 2 * np.exp(log_summand(np.log(start) + late) + late)).sum())
     return float(integral + at / 2 - (after - before) / 24)

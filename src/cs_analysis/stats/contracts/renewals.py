@@ -132,11 +132,12 @@ def log_beta_ratio(alpha: npt.ArrayLike, beta: npt.ArrayLike, time: npt.ArrayLik
     alphas, times = np.asarray(alpha, dtype="float64"), np.asarray(time, dtype="float64")
     less, more = np.minimum(alphas, times), np.maximum(alphas, times)
     start = np.asarray(beta, dtype="float64") + 0 * less
-    return np.asarray(_log_gamma_rise(start, less) - _log_gamma_rise(start + more, less))
+    return np.asarray(log_gamma_rise(start, less) - log_gamma_rise(start + more, less))
 
 
-def _log_gamma_rise(start: Floats, rise: Floats) -> Floats:
-    """Return log Gamma(start + rise) - log Gamma(start)."""
+def log_gamma_rise(start: npt.ArrayLike, rise: npt.ArrayLike) -> Floats:
+    """Return log Gamma(start + rise) - log Gamma(start), to rounding of the result."""
+    start, rise = np.asarray(start, dtype="float64"), np.asarray(rise, dtype="float64")
     far = np.maximum(start, _STIRLING)
     smooth = (far - 0.5) * np.log1p(rise / far) + rise * (np.log(far + rise) - 1) + _correction(far + rise) - _correction(far)
     near = np.minimum(start, _STIRLING)
