@@ -54,7 +54,7 @@ _PUBLIC = {
     "metrics.revenue_definitions": ("revenue_definitions",),
     "metrics.orders": ("rfm_summary",),
     "metrics.order_forecast": ("purchase_holdout", "purchase_tracking"),
-    "metrics.order_value": ("order_value", "customer_value_list"),
+    "metrics.order_value": ("order_value", "customer_value_list", "buyers_alive"),
     "metrics.contract_life": ("retained_customers", "contract_lifetime"),
     "metrics.lifetime_value": ("customer_lifetime_value",),
     "metrics.acquisition": ("ltv_to_cac", "cac_payback", "customer_roi"),

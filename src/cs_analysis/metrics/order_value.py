@@ -18,9 +18,59 @@ from cs_analysis.facts.orders import orders_dataset, refuse_bills, rfm
 from cs_analysis.stats.buying.evaluation import check_model, fit_buying
 from cs_analysis.stats.buying.fit import BuyingFit
 from cs_analysis.stats.buying.gamma_gamma import GammaGammaFit, fit_gamma_gamma
-from cs_analysis.stats.buying.value import customer_values, total_value
+from cs_analysis.stats.buying.value import customer_values, total_alive, total_value
 from cs_analysis.stats.estimates import check_conf_level, estimates, stack
 from cs_analysis.windows import Window, fixed_days
+
+_BANDS = ("0-20 %", "20-40 %", "40-60 %", "60-80 %", "80-100 %")
+
+
+def buyers_alive(
+    source: Dataset | Any, *, model: str = "bg_nbd", as_of: Moment | None = None, timezone: str | None = None, conf_level: float = 0.95
+) -> pd.DataFrame:
+    """Expected number of customers who still buy, of all who ever have, and how sure that is of each.
+
+    Without a contract nobody says goodbye: a model of buying gives each customer a chance to be still there, from how long the silence is for one who
+    bought that often. The expected number is the sum of the chances. Under the BG/NBD a customer who never bought again counts as there for sure.
+
+    Parameters
+    ----------
+    source, model, as_of, timezone, conf_level
+        As for `order_value`.
+
+    Returns
+    -------
+    DataFrame
+        Estimates with the key `level`. Metric `buyers_alive` (`level` "all"), unit `count`, limits of the parameters; `buyers_by_chance`: customers
+        in each fifth of the chance (a count of the model's verdicts, no limits). `n` = customers who have bought.
+
+    Raises
+    ------
+    ParameterError, MissingTableError
+        As for `order_value`.
+    NotEnoughDataError, ConvergenceError
+        Too few customers with a repeat purchase; the model has no maximum.
+
+    References
+    ----------
+    Schmittlein, Morrison and Colombo (1987), Management Science 33, 1-24.
+
+    Examples
+    --------
+    >>> import cs_analysis as cs
+    >>> ds, _ = cs.simulate_company(accounts=150, months=18)
+    >>> cs.buyers_alive(ds)["level"].tolist()
+    ['all', '0-20 %', '20-40 %', '40-60 %', '60-80 %', '80-100 %']
+    """
+    check_model(model)
+    level = check_conf_level(conf_level)
+    ds = orders_dataset(source, as_of=as_of, timezone=timezone)
+    refuse_bills(ds)
+    (mean, low, high), chances = total_alive(fit_buying(rfm(ds), model=model), conf_level=level)
+    n = len(chances)
+    total = estimates({"level": ["all"]}, metric="buyers_alive", unit="count", estimate=mean, conf_low=low, conf_high=high, n=n)
+    counts = np.bincount(np.minimum((chances * len(_BANDS)).astype("int64"), len(_BANDS) - 1), minlength=len(_BANDS))
+    return stack([total, estimates({"level": list(_BANDS)}, metric="buyers_by_chance", unit="count", estimate=counts, n=n)])
 
 
 def order_value(

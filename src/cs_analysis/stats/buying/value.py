@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from cs_analysis.errors import ParameterError
 from cs_analysis.stats.buying.fit import BuyingFit
@@ -11,9 +12,25 @@ from cs_analysis.stats.buying.forecasts import YEAR, Ahead
 from cs_analysis.stats.buying.gamma_gamma import GammaGammaFit
 from cs_analysis.stats.buying.histories import Floats, read_histories
 from cs_analysis.stats.estimates import estimates
-from cs_analysis.stats.positive_terms import carried_over, delta_error
+from cs_analysis.stats.positive_terms import carried_over, delta_error, normal_quantile
 
 _CENT = 0.0001  # stands for the mean of repeat orders that were all free; the model knows no purchase without value
+
+
+def total_alive(buying: BuyingFit, *, conf_level: float) -> tuple[tuple[float, float, float], Floats]:
+    """Return the expected number of customers of the fit who are still there, with limits of the parameters, and the chance of each."""
+    fitted = buying._fitted
+    histories = fitted.histories
+
+    def alive(point: Floats) -> Floats:
+        return np.asarray(special.expit(fitted.model.alive_log_odds(point, histories)))
+
+    error = fitted.error(lambda point: special.logit([histories.total(alive(point)) / histories.customers]))
+    share = alive(fitted.point)
+    middle = special.logit(histories.total(share) / histories.customers)
+    reach = normal_quantile(conf_level) * error[0]
+    low, mean, high = histories.customers * special.expit(np.array([middle - reach, middle, middle + reach]))
+    return (float(mean), float(low), float(high)), share[histories.row_of]
 
 
 def total_value(buying: BuyingFit, spending: GammaGammaFit, rfm: pd.DataFrame, *, days: float, discount_rate: float, conf_level: float) -> pd.DataFrame:
