@@ -79,6 +79,7 @@ def customer_lifetime_value(
 
         * `customer_lifetime_value`; `n` = customers. Missing where the horizon lies beyond the data and no family could be fitted (fewer than
           5 leavers, or at fewer than 3 ages), or nobody is on record from the start. Limits missing for a single customer.
+          Within the data limits of 95 % held the truth of 92 % of groups of 42 customers with very unequal amounts, and of 95 % of groups of 140.
         * `value_within_data`: the part of it within the data; `beyond_data_share`: the rest as a share, a fact without limits.
         * `residual_lifetime_value`: mean over the present customers of what each will bring over the horizon from now, at its age and
           what it pays today; `n` = present customers in their first stretch. The limits hold the curve's uncertainty only. `customer_base_value`: their sum.
