@@ -19,6 +19,7 @@ from cs_analysis.stats.positive_terms import log_covariance
 
 _ALIKE = 1e-4  # share of the variance of leaving that lies between customers: below it, or as close to 1, the model is a simpler one
 _RIDGE = 1e-10
+_SAME = 1e-12  # of the mean log-likelihood: two searches that agree have found the highest maximum
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,12 +128,17 @@ def search(data: Retained, model: ContractModel, design: Design) -> Optimum:
         Nobody left, everybody left at the first renewal, or the likelihood rises for ever.
     """
     _refuse_hopeless(data, design)
-    aim, found, failures = objective(data, model, design), [], []
+    aim = objective(data, model, design)
+    found: list[Optimum] = []
+    failures: list[ConvergenceError] = []
     for start in _starts(data, model, design):
         try:
             found.append(maximise(aim, start, terms=design.terms))
         except ConvergenceError as error:
             failures.append(error)
+        values = sorted(optimum.value for optimum in found)
+        if len(values) > 1 and values[-1] - values[-2] < _SAME:
+            break
     if not found:
         raise failures[0]
     return max(found, key=lambda optimum: optimum.value)
