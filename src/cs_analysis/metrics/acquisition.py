@@ -46,10 +46,12 @@ def ltv_to_cac(
     ----------
     ds : Dataset
         Needs `subscriptions`, and `acquisition_cost` (in the reporting currency) in `accounts`.
-    horizon, discount_rate, margin, observed_from, policy
+    horizon, discount_rate, margin
         As for `customer_lifetime_value`.
     by : str or list of str, optional
         Columns of `accounts` to group by, such as `"channel"`.
+    observed_from, policy
+        As for `customer_lifetime_value`.
     conf_level : float
         Level of the limits.
 
