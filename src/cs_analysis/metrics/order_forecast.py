@@ -59,8 +59,8 @@ def purchase_holdout(
         parameters) and `purchases_actual`.
         Part `frequency` (`level` = repeat purchases before, 0 to 7+) and part `decile` (of the prediction, 1 = lowest): `purchases`, `purchases_actual`.
         Part `calibration`: `calibration_intercept` and `calibration_slope` of actual on predicted, 0 and 1 at best; missing if all predictions are equal.
-        Part `error`: `mean_absolute_error` and `root_mean_squared_error` per customer and method, no limits. Absolute errors favour forecasts
-        near the median, which is often 0; squared ones those near the mean.
+        Part `error`: `mean_absolute_error` and `root_mean_squared_error` of each method, purchases a customer, unit `ratio`, no limits. Absolute errors
+        favour forecasts near the median, which is often 0; squared ones those near the mean.
 
     Raises
     ------
@@ -199,16 +199,16 @@ def _calibration(customers: pd.DataFrame, model: str, conf_level: float) -> Iter
         line: Sequence[np.ndarray] = calibration_line(predicted, actual, conf_level=conf_level)
     except NotEnoughDataError:
         line = [np.full(3, np.nan)] * 2
-    for metric, unit, (estimate, low, high) in zip(("calibration_intercept", "calibration_slope"), ("count", "ratio"), line, strict=True):
+    for metric, (estimate, low, high) in zip(("calibration_intercept", "calibration_slope"), line, strict=True):
         keys = _keys("calibration", "all", model)
-        yield estimates(keys, metric=metric, unit=unit, estimate=estimate, conf_low=low, conf_high=high, n=len(customers))
+        yield estimates(keys, metric=metric, unit="ratio", estimate=estimate, conf_low=low, conf_high=high, n=len(customers))
 
 
 def _errors(customers: pd.DataFrame, methods: dict[str, np.ndarray]) -> Iterator[pd.DataFrame]:
     for name, predicted in methods.items():
         off = predicted - customers["actual"].to_numpy()
         for metric, value in (("mean_absolute_error", np.abs(off).mean()), ("root_mean_squared_error", np.sqrt((off**2).mean()))):
-            yield estimates(_keys("error", "all", name), metric=metric, unit="count", estimate=value, n=len(customers))
+            yield estimates(_keys("error", "all", name), metric=metric, unit="ratio", estimate=value, n=len(customers))
 
 
 def _keys(part: str, level: str, method: str) -> pd.DataFrame:

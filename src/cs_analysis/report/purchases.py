@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,8 +16,11 @@ from cs_analysis.errors import ConvergenceError, NotEnoughDataError
 from cs_analysis.facts.orders import looks_like_bills
 from cs_analysis.metrics.order_forecast import purchase_holdout, purchase_tracking
 from cs_analysis.metrics.order_value import buyers_alive, customer_value_list
-from cs_analysis.show.style import INK, PALETTE, axes_or_new, figure_style, finish, from_zero, legend
+from cs_analysis.show.style import INK, PALETTE, SMALL_N, axes_or_new, figure_style, finish, from_zero, legend, small_mark
 from cs_analysis.stats.estimates import estimates
+
+_DOT: dict[str, Any] = {"linestyle": "", "marker": "o", "color": PALETTE[0]}
+_DIAMOND: dict[str, Any] = {"linestyle": "", "marker": "D", "color": INK}
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,15 +46,20 @@ class Purchases:
 
     def total(self) -> pd.DataFrame:
         """Return the rows of the hold-out's total."""
-        return _of(self.holdout, self.verdict, "total")
+        return self._of("total").drop(columns=["part", "level"])
 
     def compared(self, part: str) -> pd.DataFrame:
         """Return predicted and actual purchases by `frequency` or `decile`."""
-        return _of(self.holdout, self.verdict, part)
+        return self._of(part).drop(columns=["part", "method"])
 
     def errors(self) -> pd.DataFrame:
         """Return the errors of the model and of the naive forecasts, and the calibration line."""
-        return pd.concat([_of(self.holdout, self.verdict, part) for part in ("error", "calibration")], ignore_index=True)
+        return pd.concat([self._of("error"), self._of("calibration")], ignore_index=True).drop(columns=["part", "level"])
+
+    def _of(self, part: str) -> pd.DataFrame:
+        if self.holdout is None:
+            raise NotEnoughDataError(self.verdict)
+        return self.holdout[self.holdout["part"] == part].reset_index(drop=True)
 
     def largest(self, count: int = 10) -> pd.DataFrame:
         """Return the customers with the highest expected value as estimates with the key `account_id`; `n` = repeat purchases so far."""
@@ -81,17 +90,20 @@ class Purchases:
         with figure_style():
             ax = axes_or_new(None)
             ax.vlines(places - 0.1, predicted["conf_low"], predicted["conf_high"], color=PALETTE[0], linewidth=3, alpha=0.35)
-            ax.plot(places - 0.1, predicted["estimate"], linestyle="", marker="o", markersize=7, color=PALETTE[0], label="predicted")
-            ax.plot(places + 0.1, actual["estimate"], linestyle="", marker="D", markersize=6, color=INK, label="came")
+            for place, row in zip(places, predicted.itertuples(), strict=True):
+                face = "white" if row.n < SMALL_N else PALETTE[0]
+                ax.plot(place - 0.1, row.estimate, marker="o", markersize=7, markerfacecolor=face, markeredgecolor=PALETTE[0], clip_on=False)
+            ax.plot(places + 0.1, actual["estimate"], linestyle="", marker="D", markersize=6, color=INK, clip_on=False)
             ax.set_xticks(places, list(predicted["level"]))
             # Purchases of one customer: a mean, which is no whole number.
             finish(ax, unit="ratio", title=glossary.title("purchases", language), language=language)
             from_zero(ax, each)
-            legend(ax, ax.get_legend_handles_labels()[0])
+            handles = [_mark(metric, language, **look) for metric, look in (("purchases", _DOT), ("purchases_actual", _DIAMOND))]
+            legend(ax, [*handles, *([small_mark(language)] if (predicted["n"] < SMALL_N).any() else [])])
         return ax
 
     def draw_tracking(self, *, language: str = "en") -> Axes:
-        """Return axes with the repeat purchases so far, expected with their band and actual, and a line where the hold-out begins."""
+        """Return axes with the repeat purchases so far, expected with their band and actual, and a dotted line where the time held out begins."""
         if self.tracking is None:
             raise NotEnoughDataError(self.verdict)
         parts = dict(list(self.tracking.groupby("metric")))
@@ -106,13 +118,12 @@ class Purchases:
             finish(ax, unit="count", title=glossary.title("purchase_tracking", language), language=language)
             from_zero(ax, self.tracking)
             ax.set_xlabel(glossary.key_label("time_days", language))
-            looks = (
-                ("came", {"color": INK}),
-                ("expected", {"color": PALETTE[0], "linestyle": "--"}),
-                ("time held out begins", {"color": INK, "linestyle": ":"}),
-            )
-            legend(ax, [Line2D([], [], label=name, **look) for name, look in looks])
+            legend(ax, [_mark("purchase_tracking", language, color=INK), _mark("expected_purchases", language, color=PALETTE[0], linestyle="--")])
         return ax
+
+
+def _mark(metric: str, language: str, **look: Any) -> Line2D:
+    return Line2D([], [], label=glossary.title(metric, language), **look)
 
 
 def purchases(ds: Dataset, *, model: str = "bg_nbd", horizon: str = "364d", discount_rate: float = 0.1, conf_level: float = 0.95) -> Purchases:
@@ -157,12 +168,6 @@ def relationship_sentence(ds: Dataset) -> str:
     if bought:
         return "The data hold orders and no contracts: nobody's end is on record, so the part on contracts is left out and who still buys is inferred."
     return "The data hold neither contracts (subscriptions) nor orders: there is nothing that a value could be estimated from."
-
-
-def _of(holdout: pd.DataFrame | None, verdict: str, part: str) -> pd.DataFrame:
-    if holdout is None:
-        raise NotEnoughDataError(verdict)
-    return holdout[holdout["part"] == part].reset_index(drop=True)
 
 
 def _verdict(holdout: pd.DataFrame) -> str:
