@@ -172,6 +172,12 @@ def fit_gamma_gamma(rfm: pd.DataFrame, *, conf_level: float = 0.95) -> GammaGamm
     ConvergenceError
         The likelihood has no maximum, as when all customers spend the same.
 
+    Notes
+    -----
+    Measured with the published CDNOW terms, 95 % limits. 500 customers, about half with a repeat purchase (1,000 cohorts): p, q and v 95.6 to 96.6 %, the
+    population mean 94.7 %, expected mean values 94.5 %, long-run means 93.9 % and the next purchase 93.7 %; 1.6 % of the cohorts had no identified
+    maximum and are left out. 3,000 customers (400 cohorts): 93.3 to 95.3 % throughout. `benchmarks/coverage` has all figures.
+
     References
     ----------
     Fader and Hardie (2013), The gamma-gamma model of monetary value, brucehardie.com/notes/025. Colombo and Jiang (1999), Journal of

@@ -98,6 +98,14 @@ def fit_pareto_nbd(rfm: pd.DataFrame, *, conf_level: float = 0.95) -> ParetoNBDF
     ConvergenceError
         The likelihood has no maximum that could be reached. One on a boundary is returned with a finding in `diagnostics` and `converged` False.
 
+    Notes
+    -----
+    Measured with the published CDNOW terms, customers seen for 39 weeks to two years, 95 % limits. 500 customers (200 cohorts, simulation error 1.5
+    points): the terms 94.0 to 96.5 %; chance to be there, expected purchases and discounted residual transactions of customers 95.1 to 96.4 %; the
+    expected total of the next year 94.5 %, the total itself 95.0 %, single counts, which are whole, 98.6 %. 3,000 customers (100 cohorts only, error
+    3 points): the terms 90 to 92 %, which are correlated, the total 87 %; too few cohorts to tell chance from a fault.
+    `benchmarks/coverage` has all figures.
+
     References
     ----------
     Schmittlein, Morrison and Colombo (1987), Management Science 33, 1-24. Fader and Hardie (2005), A note on deriving the Pareto/NBD model and
