@@ -98,3 +98,19 @@ def test_misuse_is_refused(orders: pd.DataFrame) -> None:
     few = pd.DataFrame({"account_id": ["a", "b"], "ordered_at": utc("2026-01-01", "2026-01-02"), "amount": 1.0})
     with pytest.raises(errors.NotEnoughDataError, match="second time"):
         cs.customer_value_list(few)
+
+
+def test_buyers_alive_is_the_sum_of_the_chances(orders: pd.DataFrame) -> None:
+    alive = cs.buyers_alive(orders, as_of="2026-12-31")
+    listed = cs.customer_value_list(orders, as_of="2026-12-31")
+    assert alive["estimate"].iloc[0] == pytest.approx(listed["probability_alive"].sum(), rel=1e-9)
+    assert alive["conf_low"].iloc[0] < alive["estimate"].iloc[0] < alive["conf_high"].iloc[0]
+    counts = np.histogram(listed["probability_alive"], bins=[0, 0.2, 0.4, 0.6, 0.8, 1.0])[0]
+    assert alive["estimate"].iloc[1:].tolist() == counts.tolist()
+
+
+def test_a_model_without_a_maximum_is_no_silent_value() -> None:
+    few = pd.DataFrame({"account_id": ["a", "b"], "ordered_at": utc("2026-01-01", "2026-01-02"), "amount": 1.0})
+    with pytest.raises(errors.NotEnoughDataError, match="second time"):
+        cs.buyers_alive(few)
+    assert cs.order_value(few)["estimate"].isna().all()
