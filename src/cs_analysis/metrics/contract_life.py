@@ -54,6 +54,10 @@ def retained_customers(ds: Dataset, *, period: RenewalPeriod = "month", by: By =
     NotEnoughDataError
         Nobody was ever a customer.
 
+    References
+    ----------
+    Fader and Hardie (2007), Journal of Interactive Marketing 21, 76-90.
+
     Examples
     --------
     >>> import cs_analysis as cs
