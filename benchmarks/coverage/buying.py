@@ -2,7 +2,7 @@
 
 `python benchmarks/coverage/buying.py [COHORTS]` writes `results/buying.csv` beside this file: one row a model, setting and quantity with the share of
 cohorts whose 95 % limits contain the truth, its simulation error, and the share of cohorts without limits or with a finding in `diagnostics`. Every
-setting draws from a seed of its own. The committed table has 1,000 cohorts for the first setting of each model with 500 customers, 200 elsewhere
+setting draws from a seed of its own. The committed table has 1,000 cohorts of 500 customers and 200 of 3,000 a setting
 (column `cohorts`).
 
 Quantities: the four terms (truth: the simulated ones); `probability_alive` and `expected_purchases` of one customer with a fixed history (truth: the
