@@ -49,6 +49,15 @@ def fit_sbg(retained: pd.DataFrame, *, cohort: Columns = None, covariates: Colum
     ConvergenceError
         Nobody left, all left at the first renewal, or there is no maximum.
 
+    Notes
+    -----
+    Measured: 2,000 cohorts seen for 7 renewals, 95 % limits. With alpha = 0.7, beta = 1.2 and 1,000 customers the terms, the share still there after 8, 12
+    and 20 renewals and the discounted lifetime at 10 % lie within theirs in 94.5 to 94.9 %, the number of customers then in 95.6 to 96.3 %; with 200
+    customers in 95.3 to 95.9 and 96.2 to 97.1 %. Customers who are much alike (alpha = 8, beta = 32, 500 of them) cannot be told from customers who are
+    all alike: 28 % of the fits say `boundary` or `not identified`, and limits far ahead hold less often than they should: the share after 8, 12 and 20
+    renewals in 94.1, 90.9 and 79.9 % (in 94.7, 94.2 and 91.6 % where the fit found no fault), alpha and beta in 90 % (86 %), the
+    discounted lifetime in 94.7 %. `benchmarks/coverage` has all figures.
+
     References
     ----------
     Fader and Hardie (2007), Journal of Interactive Marketing 21, 76-90.
