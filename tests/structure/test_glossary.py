@@ -51,7 +51,7 @@ def metrics() -> dict[str, Callable]:
 @pytest.fixture(scope="module")
 def company() -> cs.Dataset:
     """Return the tables of a small simulated company."""
-    ds, _ = cs.simulate_company(accounts=40, months=14, seed=1)
+    ds, _ = cs.simulate_company(accounts=60, months=14, seed=1)
     return ds
 
 

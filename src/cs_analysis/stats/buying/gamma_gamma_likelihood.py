@@ -47,7 +47,7 @@ class LogLikelihood:
         frequency, mean, count = spending.frequency[again], spending.mean[again], spending.count[again]
         scale = float(count @ mean / count.sum())
         levels, place = np.unique(frequency, return_inverse=True)
-        return cls(frequency, frequency * mean / scale, count, scale, levels, np.bincount(place, count), float(count @ np.log(mean)))
+        return cls(frequency, frequency * mean / scale, count, scale, levels, np.bincount(place, count).astype("float64"), float(count @ np.log(mean)))
 
     @property
     def customers(self) -> int:

@@ -99,8 +99,8 @@ class _Integrand:
         grown = np.expm1(y)
         beside = np.log1p(slant[:, None] * grown)
         weight = np.exp((1 - power)[:, None] * y - other[:, None] * beside) * _WEIGHTS * (length * start)[:, None]
-        both = (y, beside) if alpha <= beta else (beside, y)
-        return cls(*both, weight, past.recency[:, None] + start[:, None] * grown)
+        above_alpha, above_beta = (y, beside) if alpha <= beta else (beside, y)
+        return cls(above_alpha, above_beta, weight, past.recency[:, None] + start[:, None] * grown)
 
 
 def _range(length: Floats, power: Floats, other: Floats, *, slant: Floats) -> Floats:
