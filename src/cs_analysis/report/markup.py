@@ -34,11 +34,15 @@ def cards(shown: Iterable[Card]) -> str:
 
 
 def table(frame: pd.DataFrame, *, caption: str, figures: int = 0) -> str:
-    """Return a table of texts with a caption; the first column names the row, the last `figures` columns are set flush right."""
+    """Return a table of texts with a caption; the first column names the row, the last `figures` columns are set flush right.
+
+    A table of more than eight columns is set in smaller type: what it is read for often stands in its last one.
+    """
     numeric = [position >= len(frame.columns) - figures for position in range(len(frame.columns))]
     head = "".join(f'<th scope="col"{_flush(right)}>{escape(str(name))}</th>' for name, right in zip(frame.columns, numeric, strict=True))
     body = "".join(f"<tr>{_cells(row, numeric)}</tr>" for row in frame.astype(str).itertuples(index=False, name=None))
-    return f'<div class="wide"><table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    small = ' class="many"' if len(frame.columns) > 8 else ""
+    return f'<div class="wide"><table{small}><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def folded(summary: str, content: str) -> str:
