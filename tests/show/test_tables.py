@@ -70,7 +70,7 @@ def test_several_units_stand_in_one_table_each_written_its_way() -> None:
         estimates({}, metric="nps", unit="points", estimate=np.nan, n=0),
     ]
     table = labelled(stack(parts))
-    assert list(table["Metric"])[1:4] == ["Median time (days)", "quick ratio", "logins (per month)"]
+    assert list(table["Metric"])[1:4] == ["Median time (days)", "Quick ratio", "logins (per month)"]
     assert list(table["Estimate"]) == ["0.04%", "0.25", "3.46", "1,234.50", "$12.50", "€1,234,567,890", "9,876,543,210", "–"]
     assert list(table["95% interval"])[:2] == ["0.0% to 0.2%", ""]
     assert list(table["n"])[-2:] == ["9,876,543,210", "0 †"]
