@@ -28,8 +28,8 @@ report: setup  ## run every report on the demo data and say where the pages are
 test: setup  ## every test: package, docstrings, structure, stored notebook outputs
 	@$(RUN) -m pytest -n 2 --dist loadscope --nbval --nbval-cell-timeout 120 tests src notebooks/reports notebooks/gallery.ipynb
 
-test-fast: setup  ## the tests without the slow ones, in under two minutes
-	@$(RUN) -m pytest -n 2 --dist loadscope -m "not slow"
+test-fast: setup  ## the quick tests, without docstrings, in under two minutes
+	@$(RUN) -m pytest -n 2 --dist loadscope -m "not slow" tests
 
 lint: setup  ## style, formatting and types
 	@$(RUN) -m ruff check .

@@ -235,6 +235,7 @@ def test_a_closed_pipe_is_no_error_to_speak_of() -> None:
     assert (said.returncode, said.stderr) == (1, "")
 
 
+@pytest.mark.slow
 def test_simulate_makes_tables_that_pass_the_check(here: Callable[..., Said], tmp_path: Path) -> None:
     said = here("simulate", "--into", tmp_path / "company", "--accounts", "20", "--months", "6", "--seed", "3")
     assert said.returncode == 0, said.stderr

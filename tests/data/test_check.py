@@ -213,6 +213,7 @@ class TestCurrencies:
         tables = {"accounts": accounts(a="2026-01-01"), "subscriptions": phases(("s", "a", "2026-01-10", None, 10))}
         assert cs.check_dataset(tables, as_of="2026-03-31", currency="USD")["rule"].tolist() == ["several currencies without rates"]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("zone", "as_of", "start", "end", "months"),
         [

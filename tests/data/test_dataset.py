@@ -65,6 +65,7 @@ class TestAsOf:
         ds = cs.read_dataset(tables, as_of=pd.Timestamp("2026-01-01T12:00Z"))
         assert ds.tables["accounts"].to_pandas()["account_id"].tolist() == ["a"]
 
+    @pytest.mark.slow
     def test_reading_as_of_a_datasets_own_moment_gives_the_same_rows(self, ds: cs.Dataset) -> None:
         again = cs.read_dataset(voices(), as_of=ds.as_of)
         pd.testing.assert_frame_equal(again.tables["responses"].to_pandas(), ds.tables["responses"].to_pandas())
@@ -106,6 +107,7 @@ class TestMasking:
         assert goal["target_at"] == pd.Timestamp("2026-12-01", tz="UTC")
         assert pd.isna(goal["reached_at"])
 
+    @pytest.mark.slow
     def test_looking_back_equals_reading_anew(self, ds: cs.Dataset) -> None:
         then = cs.read_dataset(voices(), as_of="2026-04-01")
         for name, handle in ds.at("2026-04-01").tables.items():

@@ -287,6 +287,7 @@ def test_rows_are_numbered_in_file_order_and_the_connection_keeps_its_setting(tm
 CELLS = st.text(alphabet="ab1 ;,\"\n\r'ışÄ€", max_size=6)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(rows=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8), encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
 def test_what_is_written_with_quotes_is_read_as_it_was(tmp_path_factory, rows, encoding):
@@ -298,6 +299,7 @@ def test_what_is_written_with_quotes_is_read_as_it_was(tmp_path_factory, rows, e
     assert [tuple(cell or "" for cell in row[1:]) for row in loaded.rows] == [row for row in rows if any(row)]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(widths=st.lists(st.integers(1, 5), min_size=1, max_size=12))
 def test_no_row_is_lost(tmp_path_factory, widths):

@@ -18,6 +18,7 @@ def test_running_out_of_memory_is_told_in_our_words() -> None:
         engine.rows("SELECT list(i) FROM range(20000000) t(i)")
 
 
+@pytest.mark.slow
 def test_scratch_space_goes_away_with_the_engine() -> None:
     engine = Engine()
     scratch = engine.scratch

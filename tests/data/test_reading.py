@@ -36,6 +36,7 @@ def ds() -> cs.Dataset:
 
 
 class TestSources:
+    @pytest.mark.slow
     def test_polars_and_arrow_frames_read_like_pandas_ones(self, ds: cs.Dataset) -> None:
         same(cs.read_dataset({name: pl.from_pandas(frame) for name, frame in TABLES.items()}, as_of="2026-06-30"), ds)
         same(cs.read_dataset({name: pa.Table.from_pandas(frame) for name, frame in TABLES.items()}, as_of="2026-06-30"), ds)

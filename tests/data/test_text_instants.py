@@ -184,6 +184,7 @@ class TestInstants:
         with pytest.raises(ParameterError, match=r"'Europe/Berln'.*Did you mean 'Europe/Berlin'"):
             read("instant", ["2026-01-05"], "Europe/Berln")
 
+    @pytest.mark.slow
     @settings(max_examples=40, deadline=None)
     @given(
         instants=st.lists(st.datetimes(datetime(1990, 1, 1), datetime(2040, 1, 1)), min_size=1, max_size=6),

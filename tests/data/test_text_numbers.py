@@ -135,6 +135,7 @@ def test_whole_numbers_in_both_ways():
     assert column.findings[0].first_row == 3
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     values=st.lists(st.decimals(-(10**12), 10**12, places=2), min_size=1, max_size=8),

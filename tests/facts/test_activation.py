@@ -52,6 +52,7 @@ def test_a_window_of_an_hour_reaches_its_own_end(ds: cs.Dataset) -> None:
     assert found[["duration_days", "observed"]].values.tolist() == [[0.041666667, False], [0.041666667, True]]
 
 
+@pytest.mark.slow
 def test_a_stay_is_counted_from_the_landmark() -> None:
     sold = phases(("s", "a", "2026-03-01", "2026-03-21", 1), ("t", "b", "2026-03-01", "2026-03-11", 1))
     gone = cs.read_dataset({"accounts": accounts(a="2026-03-01", b="2026-03-01"), "events": USED, "subscriptions": sold}, as_of="2026-03-31")

@@ -180,6 +180,7 @@ class TestRows:
         table = entrants(ds, FunnelDefinition(steps=["A", "B"], within="1h", actor="session"))
         assert table["days_2"].isna().tolist() == [True]
 
+    @pytest.mark.slow
     def test_a_repeated_row_is_one_row_and_cannot_be_two_steps(self) -> None:
         assert hours("A0 A0 A0", steps=["A", "A"]) == {1: 0}
         assert hours("A0 A0 A1", steps=["A", "A"]) == {1: 0, 2: 1}
@@ -240,11 +241,13 @@ class TestOrders:
         assert hours("A0 B0", steps=["A", "B", "A"]) == {1: 0, 2: 0}
         assert hours("A0 B0 A0.5", steps=["A", "B", "A"]) == {1: 0, 2: 0, 3: 0.5}
 
+    @pytest.mark.slow
     def test_strict_allows_no_listed_row_between(self) -> None:
         assert hours("A0 B1 C2", order="strict") == {1: 0, 2: 1, 3: 2}
         assert hours("A0 C1 B2 C3", order="strict") == {1: 0}
         assert hours("A0 X1 B2 C3", order="strict") == {1: 0, 2: 2, 3: 3}
 
+    @pytest.mark.slow
     def test_strict_takes_a_repetition_for_a_row_between(self) -> None:
         assert hours("A0 A1 B2 C3", order="strict") == {1: 0}
         assert hours("A0 A1 B2 C3", order="strict", entry="best") == {1: 1, 2: 2, 3: 3}
@@ -256,10 +259,12 @@ class TestOrders:
     def test_strict_with_a_held_value_sorts_the_rows_of_that_value(self) -> None:
         assert hours("A0:p C1:q B2:p", order="strict", hold=True) == {1: 0, 2: 2}
 
+    @pytest.mark.slow
     def test_any_counts_steps_done_from_a_start_of_any_step(self) -> None:
         assert hours("C0 A1 C2 B3", order="any") == {1: 0, 2: 1, 3: 3}
         assert hours("C0 C1 C2", order="any") == {1: 0}
 
+    @pytest.mark.slow
     def test_any_with_a_name_twice_needs_two_rows(self) -> None:
         assert hours("A0 B1 A2", order="any", steps=["A", "A", "B"]) == {1: 0, 2: 1, 3: 2}
         assert hours("B0 A1", order="any", steps=["A", "A", "B"]) == {1: 0, 2: 1}
@@ -277,6 +282,7 @@ class TestOptions:
         assert hours("A0 C2", optional=("B",)) == {1: 0, 3: 2}
         assert hours("A0 B1 C2", optional=("B",)) == {1: 0, 2: 1, 3: 2}
 
+    @pytest.mark.slow
     def test_an_optional_step_after_the_next_required_one_is_not_reached(self) -> None:
         assert hours("A0 C2 B3", optional=("B",)) == {1: 0, 3: 2}
         assert hours("A0 B3", optional=("B",)) == {1: 0, 2: 3}
@@ -287,11 +293,13 @@ class TestOptions:
     def test_optional_steps_make_no_attempt_better(self) -> None:
         assert hours("A0 A11 B12", optional=("B",), entry="best") == {1: 0}
 
+    @pytest.mark.slow
     def test_an_excluded_row_ends_the_attempt_but_not_at_its_own_instant(self) -> None:
         assert hours("A0 X1 B2", exclude=("X",)) == {1: 0}
         assert hours("A0 X1 B1 C2", exclude=("X",)) == {1: 0, 2: 1}
         assert hours("A0 X0 B1", exclude=("X",)) == {1: 0, 2: 1}
 
+    @pytest.mark.slow
     def test_with_a_held_value_the_excluded_row_must_carry_it(self) -> None:
         assert hours("A0:p X1:q B2:p", exclude=("X",), hold=True) == {1: 0, 2: 2}
         assert hours("A0:p X1:p B2:p", exclude=("X",), hold=True) == {1: 0}
@@ -308,10 +316,12 @@ class TestFollowUp:
         assert table["follow_up_days"].tolist() == pytest.approx([9 / 24, 10 / 24], abs=1e-9)
         assert table["days_2"].isna().tolist() == [False, True]
 
+    @pytest.mark.slow
     def test_a_microsecond_before_the_windows_end_is_not_a_full_window(self) -> None:
         full, short = (self.watched(10 * HOUR + shift, within="10h")["follow_up_days"].iloc[-1] for shift in (0, -1))
         assert round(full * 1e9) - round(short * 1e9) == 1
 
+    @pytest.mark.slow
     def test_a_window_in_months_is_the_calendars(self) -> None:
         table = self.watched((28 + 30) * 24 * HOUR, within="1mo")  # from 5 January to 5 February are 31 days
         assert table["follow_up_days"].tolist() == [31, 31]
@@ -330,6 +340,7 @@ class TestGroups:
     def test_a_column_of_the_events_is_read_at_the_start_and_the_smallest_value_counts(self) -> None:
         assert self.groups(by="tag") == [("x", "a"), ("(missing)", "a")]
 
+    @pytest.mark.slow
     def test_or_at_the_last_step_reached_or_at_the_step_of_a_number(self) -> None:
         assert self.groups(by="tag", attribution="last") == [("z", "a"), ("(missing)", "a")]
         assert self.groups(by="tag", attribution=2) == [("z", "a"), ("(missing)", "a")]
@@ -373,6 +384,7 @@ EVERY_OPTION = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", EVERY_OPTION)
 def test_every_expression_compiles_for_a_warehouse_too(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     ds = company([Row("u", name, 0, held="p", value="x") for name in "ABCX"])

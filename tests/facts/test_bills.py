@@ -73,6 +73,7 @@ def test_shares_by_hand() -> None:
     assert not bills  # two accounts say nothing
 
 
+@pytest.mark.slow
 def test_orders_on_the_starts_of_phases_are_bills() -> None:
     names = [f"a{number:02d}" for number in range(12)]
     rows = [
@@ -93,6 +94,7 @@ def test_orders_on_the_starts_of_phases_are_bills() -> None:
     assert moved.on_starts == 0.0
 
 
+@pytest.mark.slow
 def test_purchases_of_the_demo_company_are_no_bills(demo: object) -> None:
     bills = looks_like_bills(cs.read_dataset(demo, as_of="2026-10-31", currency="EUR"))  # type: ignore[arg-type]
     assert not bills

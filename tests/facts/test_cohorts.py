@@ -56,6 +56,7 @@ def random_rule(rng: np.random.Generator) -> dict[str, Any]:
     return rule
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(60))
 def test_the_cells_equal_a_search_by_hand(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -106,6 +106,7 @@ class TestDurations:
         assert waits(ds, since={"read": pd.Timestamp("2026-04-01T00:00Z")}) == []
         assert waits(ds, since={"read": END}) == [("read", 0.0, True, "used")]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("seed", [1, 2, 3])
     def test_equals_a_search_through_all_rows(self, seed: int) -> None:
         tables = random_company(seed)

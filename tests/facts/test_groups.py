@@ -39,6 +39,7 @@ def test_two_columns_at_once() -> None:
     assert table[["segment", "plan", "estimate"]].values.tolist() == [["x", "old", 10], ["y", "new", 20]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("by", "message"), [("period", "may not be called 'period'"), ("n", "may not be called 'n'"), (["plan", "plan"], "different names")])
 def test_a_name_the_result_needs_itself_is_refused(by: object, message: str) -> None:
     with pytest.raises(cs.errors.ParameterError, match=message):

@@ -19,6 +19,7 @@ ZONE = "Europe/Berlin"
 UNTIL, AS_OF = date(2026, 10, 26), date(2026, 11, 3)
 
 
+@pytest.mark.slow
 def test_the_two_parts_agree_with_plain_python() -> None:
     rng = np.random.default_rng(3)
     for _ in range(3):

@@ -81,6 +81,7 @@ def test_only_what_comes_after_a_moment_is_seen_on_request() -> None:
     assert [str(day.date()) for day in days["day"]] == ["2026-03-10"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Australia/Lord_Howe"])
 @pytest.mark.parametrize("refunds", [0.0, 0.3])
 def test_purchase_days_agree_with_plain_python(zone: str, refunds: float) -> None:
@@ -92,6 +93,7 @@ def test_purchase_days_agree_with_plain_python(zone: str, refunds: float) -> Non
         assert found == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
 def test_summaries_agree_with_plain_python(zone: str) -> None:
     rng = np.random.default_rng(11)

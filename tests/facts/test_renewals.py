@@ -63,6 +63,7 @@ def random_contracts(seed: int, size: int = 300) -> list[tuple[str, str, str | N
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("period", list(MONTHS))
 @pytest.mark.parametrize("as_of", ["2026-02-28", "2026-03-15"])
 def test_a_search_finds_the_same(period: str, as_of: str) -> None:
@@ -87,6 +88,7 @@ def test_who_left_before_a_renewal_that_is_not_due_has_not_failed_it() -> None:
     assert found[["renewals_due", "period", "retained"]].to_numpy().tolist() == [[1, 0, 1], [1, 1, 1], [2, 0, 1], [2, 1, 1], [2, 2, 1]]
 
 
+@pytest.mark.slow
 def test_groups_add_up_and_the_fits_take_the_table() -> None:
     ds = cs.read_dataset(company(random_contracts(seed=9)), as_of="2026-02-28", timezone=ZONE)
     whole, grouped = retained_table(ds), cs.retained_customers(ds, by="segment")
@@ -97,6 +99,7 @@ def test_groups_add_up_and_the_fits_take_the_table() -> None:
     assert fit.coefficients["n"].iloc[0] == whole.loc[whole["period"] == 0, "retained"].sum()
 
 
+@pytest.mark.slow
 def test_contracts_by_the_year_are_renewed_by_the_year() -> None:
     tables = company([("a", "2024-01-10", None), ("b", "2024-03-10", "2025-03-10")])
     ds = cs.read_dataset(tables, as_of="2026-03-20", timezone=ZONE)

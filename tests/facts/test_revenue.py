@@ -32,6 +32,7 @@ def test_account_movements_have_one_row_an_account_month_and_movement(ds: cs.Dat
     assert table["finished"].tolist() == [True, True, True, False]  # the March of the churn is not over
 
 
+@pytest.mark.slow
 def test_amounts_are_exact_decimals(ds: cs.Dataset) -> None:
     assert str(account_movements(ds)["amount"].type()) == "decimal(18, 4)"
     assert str(account_movements(ds, by="plan")["amount"].type()) == "decimal(18, 4)"

@@ -142,6 +142,7 @@ def compare(ds: cs.Dataset, policy: RevenuePolicy, by: str | None) -> oracle.Row
     return ours
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["default", "many at once"])
 def test_movements_equal_plain_python(name: str, ds: cs.Dataset) -> None:
     assert len({key[3] for key in compare(ds, POLICIES[name], None)}) == 6
@@ -154,6 +155,7 @@ def test_movements_equal_plain_python_under_every_choice(name: str, by: str | No
     assert compare(ds, POLICIES[name], by)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["default", "stripe", "covered"])
 def test_movements_of_groups_add_up_to_those_of_the_whole(name: str, ds: cs.Dataset) -> None:
     whole, summed = found(ds, POLICIES[name], None), defaultdict(Decimal)

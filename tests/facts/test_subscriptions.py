@@ -67,6 +67,7 @@ def company(request: pytest.FixtureRequest) -> tuple[dict[str, pd.DataFrame], cs
     return tables, cs.read_dataset(tables, as_of=AS_OF)
 
 
+@pytest.mark.slow
 def test_spells_equal_merging_phases_by_hand(company: tuple[dict[str, pd.DataFrame], cs.Dataset]) -> None:
     tables, ds = company
     expected = []

@@ -27,6 +27,7 @@ SOLD = phases(("s1", "a", "2025-01-01", "2025-04-11", MONTH), ("s2", "b", "2025-
 
 
 class TestLtvToCac:
+    @pytest.mark.slow
     def test_value_over_all_costs_for_each_customer(self) -> None:
         # value (100 + 200)/2 = 150; costs 40 + 50 + 10 for c that never bought, over 2 customers: 50; 150/50 = 3
         table = cs.ltv_to_cac(company({"a": 40.0, "b": 50.0, "c": 10.0}, SOLD), horizon="12mo", discount_rate=0)
@@ -35,36 +36,43 @@ class TestLtvToCac:
         assert value(table, "cost_known") == 1.0
         assert table.set_index("metric").loc["acquisition_cost", "n"] == 3
 
+    @pytest.mark.slow
     def test_accounts_without_a_cost_are_in_neither_part(self) -> None:
         table = cs.ltv_to_cac(company({"a": 40.0, "b": None, "c": 10.0}, SOLD), horizon="12mo", discount_rate=0)
         assert value(table, "acquisition_cost") == pytest.approx(50.0)  # (40 + 10) / 1
         assert value(table, "cost_known") == 0.5
 
+    @pytest.mark.slow
     def test_margin_is_a_factor(self) -> None:
         ds = company({"a": 40.0, "b": 60.0}, SOLD)
         assert value(cs.ltv_to_cac(ds, horizon="12mo", discount_rate=0, margin=0.5), "ltv_to_cac") == pytest.approx(1.5)
 
+    @pytest.mark.slow
     def test_by_channel(self) -> None:
         table = cs.ltv_to_cac(company({"a": 40.0, "b": 50.0, "c": 10.0}, SOLD, channel=["ads", "fair", "ads"]), horizon="12mo", discount_rate=0, by="channel")
         ratios = table[table["metric"] == "ltv_to_cac"].set_index("channel")["estimate"]
         assert ratios.to_dict() == pytest.approx({"ads": 2.0, "fair": 4.0})  # 100/(40 + 10); 200/50
 
+    @pytest.mark.slow
     def test_a_cost_of_0_gives_no_ratio(self) -> None:
         table = cs.ltv_to_cac(company({"a": 0.0, "b": 0.0}, SOLD), horizon="12mo")
         assert np.isnan(value(table, "ltv_to_cac"))
         assert value(table, "acquisition_cost") == 0.0
 
+    @pytest.mark.slow
     def test_limits_of_the_cost_are_those_of_a_ratio_by_hand(self) -> None:
         # costs 40, 60 of customers, mean 50: influences (40-50)/2 and (60-50)/2; variance 2 x 25 x 2/1 = 100, se 10: 50 exp(-/+ 1.96 x 0.2)
         row = cs.ltv_to_cac(company({"a": 40.0, "b": 60.0}, SOLD), horizon="12mo").set_index("metric").loc["acquisition_cost"]
         assert row["conf_low"] == pytest.approx(50 * np.exp(-1.959964 * 0.2))
         assert row["conf_high"] == pytest.approx(50 * np.exp(1.959964 * 0.2))
 
+    @pytest.mark.slow
     def test_naive_takes_the_customers_alone(self) -> None:
         sold = phases(("s1", "a", "2025-01-01", "2026-12-10", 90.0), ("s2", "b", "2025-01-01", None, 30.0))
         table = cs.ltv_to_cac(company({"a": 40.0, "b": 60.0, "c": 500.0}, sold), horizon="12mo")
         assert value(table, "ltv_to_cac_naive") == pytest.approx(30 / (1 / 2) / 50)  # ARPA 30 at the end of December, one of two left
 
+    @pytest.mark.slow
     def test_without_any_cost_it_is_an_error(self) -> None:
         with pytest.raises(cs.errors.NotEnoughDataError, match="no account has an acquisition cost"):
             cs.ltv_to_cac(company({"a": None, "b": None}, SOLD))
@@ -73,21 +81,25 @@ class TestLtvToCac:
 
 
 class TestPayback:
+    @pytest.mark.slow
     def test_by_hand(self) -> None:
         # 1 a day until day 100, then 1/2: 125 are reached after 100 + 25/0.5 = 150 days
         table = cs.cac_payback(company({"a": 125.0, "b": 125.0}, SOLD), horizon="12mo")
         assert value(table, "cac_payback") == pytest.approx(150.0)
 
+    @pytest.mark.slow
     def test_a_cost_that_is_never_reached_has_no_payback(self) -> None:
         table = cs.cac_payback(company({"a": 151.0, "b": 151.0}, SOLD), horizon="12mo")
         assert table.loc[0, ["estimate", "conf_low", "conf_high"]].isna().all()
 
+    @pytest.mark.slow
     def test_an_upper_limit_beyond_the_horizon_is_open(self) -> None:
         table = cs.cac_payback(company({"a": 20.0, "b": 200.0}, SOLD), horizon="140d")
         assert 100 < table.loc[0, "estimate"] < 140
         assert table.loc[0, "conf_low"] > 0
         assert np.isnan(table.loc[0, "conf_high"])
 
+    @pytest.mark.slow
     def test_naive_takes_it_that_nobody_leaves(self) -> None:
         sold = phases(("s1", "a", "2025-01-01", None, 100.0), ("s2", "b", "2025-01-01", None, 50.0))
         table = cs.cac_payback(company({"a": 100.0, "b": 200.0}, sold), margin=0.5)

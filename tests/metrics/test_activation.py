@@ -85,6 +85,7 @@ class TestLandmark:
         )
         return cs.read_dataset({"accounts": accounts(**dict.fromkeys("abcdefg", "2026-01-01")), "events": used, "subscriptions": sold}, as_of="2026-03-31")
 
+    @pytest.mark.slow
     def test_by_hand(self, ds: cs.Dataset) -> None:
         found = cs.landmark_retention(ds, "save", landmark="10d", horizon="30d").set_index(["metric", "activated"])
         # activated and there on 11 January: a, who stays, and b, who leaves after 21 days; not activated: d, who leaves, and e

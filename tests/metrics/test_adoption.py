@@ -44,6 +44,7 @@ def test_more_uses_can_be_asked_for() -> None:
     assert shares(cs.adoption_rate(company(), "report", minimum_uses=2)) == {"report": (0.3333, 3)}
 
 
+@pytest.mark.slow
 def test_within_a_window_its_end_counts_and_young_accounts_are_not_eligible_yet() -> None:
     assert shares(cs.adoption_rate(company(), "report", within="10d")) == {"report": (0.6667, 3)}
     assert shares(cs.adoption_rate(company(), "report", within="9d")) == {"report": (0.3333, 3)}

@@ -70,6 +70,7 @@ def test_holidays_are_neither_judged_nor_history() -> None:
     assert after["n"].iloc[0] == 55
 
 
+@pytest.mark.slow
 def test_later_days_never_change_a_verdict() -> None:
     counts = ordinary(100)
     whole = cs.usage_anomalies(company(counts))

@@ -32,6 +32,7 @@ class TestLogoChurnRate:
     def test_joined_and_left_inside_is_counted_apart(self) -> None:
         assert rates(cs.logo_churn_rate(company()), "joined_and_left") == {"2026-02": (1.0, 3), "2026-03": (0.0, 2)}
 
+    @pytest.mark.slow
     def test_the_unfinished_month_has_no_row(self) -> None:
         table = cs.logo_churn_rate(company("2026-03-30"))
         assert table["period"].max() == pd.Timestamp("2026-02-01")
@@ -59,6 +60,7 @@ class TestLogoChurnRate:
 
 
 class TestCustomerSurvival:
+    @pytest.mark.slow
     def test_the_product_limit_by_hand(self) -> None:
         # first spells: c 15 days (left), b 45 (left), d 63 (left), a 105 and running
         table = cs.customer_survival(company())

@@ -42,6 +42,7 @@ def test_the_constant_rate_by_hand() -> None:
     assert table["n"].tolist() == [4, 4, 4]
 
 
+@pytest.mark.slow
 def test_lifetimes_are_those_of_the_fit_to_the_counts() -> None:
     ds = read(drawn(0.8, 4, customers=300))
     table = cs.contract_lifetime(ds, model="sbg", horizon="24mo", discount_rate=0.21).set_index("metric")
@@ -61,6 +62,7 @@ def test_the_truth_lies_within_the_limits_and_beyond_the_constant_rate() -> None
     assert table.loc["contract_lifetime_naive", "estimate"] < 0.8 * truth
 
 
+@pytest.mark.slow
 def test_groups_without_a_fit_are_missing_and_keep_the_others() -> None:
     # x: nobody leaves; y: two of eight, at the first and second of twelve renewals
     ends: list[int | None] = [None, 1, None, 2, None, None, None, 3, None, None]
@@ -71,6 +73,7 @@ def test_groups_without_a_fit_are_missing_and_keep_the_others() -> None:
     assert found["y", "contract_lifetime"] > 1
 
 
+@pytest.mark.slow
 def test_yearly_contracts_are_counted_in_years() -> None:
     tables = contracts([12, 12, 24, None, None, None, 36, None], start="2021-01-10")
     tables["subscriptions"]["interval"] = "year"

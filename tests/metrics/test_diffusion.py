@@ -86,6 +86,7 @@ def literal_curves(found: list[tuple[float, str | None]]) -> dict[tuple[str, flo
     return curve
 
 
+@pytest.mark.slow
 def test_leaving_is_an_end_of_its_own() -> None:
     # Released with the first use, on 11 January: a at day 0, b leaves at day 10, c at day 20, d still waits.
     # Aalen-Johansen: 1/4, then 1/4 + (3/4)(2/3)(1/2) = 1/2. Kaplan-Meier: 1/4, then 1 - (3/4)(1/2) = 5/8.
@@ -101,6 +102,7 @@ def test_the_clock_starts_at_the_release_if_that_is_given() -> None:
     assert curve["time_days"].tolist() == [10.0, 30.0]
 
 
+@pytest.mark.slow
 def test_equal_hazards_give_42_and_59_percent_by_day_90() -> None:
     # With equal hazards h a day, F(90) = (1 - e^(-180 h)) / 2 and 1 - KM = 1 - e^(-90 h); h = .00990 gives .416 and .590.
     rng = np.random.default_rng(7)

@@ -92,16 +92,19 @@ class TestByHand:
         assert at(table, "conversion", 3)["estimate"] == pytest.approx(1 / 4)
         assert at(table, "step_conversion", 3)[["estimate", "n"]].tolist() == pytest.approx([1 / 2, 2])
 
+    @pytest.mark.slow
     def test_step_1_is_1_by_definition(self) -> None:
         row = at(self.run(), "conversion", 1)
         assert (row["estimate"], row["n"], math.isnan(row["conf_low"])) == (1, 4, True)
 
+    @pytest.mark.slow
     def test_keys_come_first_and_the_event_names_the_step(self) -> None:
         table = self.run(by="account_id", actor="account")
         assert table.columns[:3].tolist() == ["account_id", "step", "event"]
         assert table.loc[table["step"] == 2, "event"].unique().tolist() == ["B"]
         assert "event" not in self.run(order="any").columns
 
+    @pytest.mark.slow
     def test_missing_while_nobody_has_had_the_window(self) -> None:
         table = self.run(within="30d")
         assert at(table, "conversion")[["estimate", "conf_low"]].isna().all()
@@ -116,6 +119,7 @@ class TestByHand:
         assert at(table, "step_conversion", 2)[["estimate", "n"]].tolist() == [0.5, 4]
         assert at(table, "step_conversion", 3)[["estimate", "n"]].tolist() == [0.25, 4]
 
+    @pytest.mark.slow
     def test_nobody_in_the_range_is_said(self) -> None:
         with pytest.raises(NotEnoughDataError, match="nobody did 'A' in the range"):
             self.run(start="2026-01-18")
@@ -125,6 +129,7 @@ class TestByHand:
         with pytest.raises(ParameterError, match=message):
             self.run(**options)
 
+    @pytest.mark.slow
     def test_the_list_says_who_stopped_where(self) -> None:
         ds = company(self.rows.assign(event_at=utc(*self.rows["event_at"])), as_of="2026-01-20")
         people = funnel_actors(ds, ["A", "B"], within="10d")
@@ -148,6 +153,7 @@ def kaplan_meier(units: list[tuple[float | None, float]], horizon: float) -> flo
     return 1 - staying
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("estimator", ["kaplan_meier", "mature", "naive"])
 def test_the_estimators_on_random_lists(seed: int, estimator: str) -> None:
@@ -186,6 +192,7 @@ def test_the_estimators_on_random_lists(seed: int, estimator: str) -> None:
             assert at(table, "conversion", step)[["conf_low", "conf_high"]].tolist() == pytest.approx([limits.conf_low, limits.conf_high], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_a_30_day_window_on_a_31_day_range_is_visibly_wrong_when_taken_naively() -> None:
     ds = company(journeys(np.random.default_rng(1), users=20_000, days=31), as_of="2026-01-31")
     table = funnel(ds, ["A", "B"], within="30d")

@@ -196,6 +196,7 @@ each_metric = pytest.mark.parametrize("name", METRICS)
 each_grouped = pytest.mark.parametrize("name", accepting("by"))
 
 
+@pytest.mark.slow
 @each_metric
 def test_the_table_has_the_one_shape(name: str, ds: cs.Dataset) -> None:
     table = run(name, ds)
@@ -246,6 +247,7 @@ def test_the_index_does_not_matter(name: str, tables: dict[str, pd.DataFrame], d
     pd.testing.assert_frame_equal(run(name, cs.read_dataset(mixed, as_of=AS_OF)), run(name, ds))
 
 
+@pytest.mark.slow
 @each_metric
 def test_inputs_stay_as_they_are(name: str, tables: dict[str, pd.DataFrame]) -> None:
     given = {key: frame.copy(deep=True) for key, frame in tables.items()}
@@ -303,6 +305,7 @@ def test_a_second_call_gives_the_same_to_the_last_digit(name: str, ds: cs.Datase
     pd.testing.assert_frame_equal(run(name, ds), run(name, ds), check_exact=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", accepting("conf_level"))
 @pytest.mark.parametrize("conf_level", [0, 1, 95])
 def test_a_confidence_level_lies_between_0_and_1(name: str, conf_level: float, ds: cs.Dataset) -> None:

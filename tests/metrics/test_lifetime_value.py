@@ -30,6 +30,7 @@ EVERYONE_LEFT = [("2025-01-01", "2025-04-11", 100.0), ("2025-01-01", "2025-07-20
 
 
 class TestByHand:
+    @pytest.mark.slow
     def test_days_lived_times_amount_a_day(self) -> None:
         # both pay 100 a month: (100 + 200) / 2 days x 100 / 30.4375 = 492.81
         table = cs.customer_lifetime_value(company(*EVERYONE_LEFT), horizon="12mo", discount_rate=0)
@@ -38,26 +39,31 @@ class TestByHand:
         assert value(table, "beyond_data_share") == 0.0
         assert value(table, "value_within_data") == value(table)
 
+    @pytest.mark.slow
     def test_the_horizon_cuts(self) -> None:
         table = cs.customer_lifetime_value(company(*EVERYONE_LEFT), horizon="150d", discount_rate=0)
         assert value(table) == pytest.approx((100 + 50 / 2) * 100 / MONTH)
 
+    @pytest.mark.slow
     def test_margin_and_discount(self) -> None:
         table = cs.customer_lifetime_value(company(*EVERYONE_LEFT), horizon="12mo", discount_rate=0.1, margin=0.8)
         days = np.arange(200) + 0.5
         lives = np.where(days < 100, 1.0, 0.5)
         assert value(table) == pytest.approx(0.8 * 100 / MONTH * float(lives @ discount_factors(days, discount_rate=0.1)))
 
+    @pytest.mark.slow
     def test_everybody_gone_leaves_no_present_customers(self) -> None:
         table = cs.customer_lifetime_value(company(*EVERYONE_LEFT))
         assert "residual_lifetime_value" not in set(table["metric"])
 
+    @pytest.mark.slow
     def test_naive_is_arpa_over_churn(self) -> None:
         # at the start of December 4 customers, one leaves in it: churn 1/4; at its end 3 pay 10 + 20 + 60: ARPA 30; 30 x 0.5 / (1/4) = 60
         rows = [("2026-01-01", None, 10.0), ("2026-02-01", None, 20.0), ("2026-02-01", None, 60.0), ("2026-03-01", "2026-12-15", 99.0)]
         table = cs.customer_lifetime_value(company(*rows), margin=0.5, horizon="3mo")
         assert value(table, "customer_lifetime_value_naive") == pytest.approx(60.0)
 
+    @pytest.mark.slow
     def test_naive_is_missing_in_a_month_without_churn(self) -> None:
         table = cs.customer_lifetime_value(company(("2026-01-01", None, 10.0), ("2026-02-01", None, 20.0)), horizon="3mo")
         assert np.isnan(value(table, "customer_lifetime_value_naive"))
@@ -65,6 +71,7 @@ class TestByHand:
     def test_how_often_a_month_has_no_churn(self) -> None:
         assert pytest.approx(0.22, abs=0.005) == 0.97**50  # the 22 % of the docstring
 
+    @pytest.mark.slow
     def test_expansion_counts_at_its_age(self) -> None:
         names = [f"a{k}" for k in range(4)]
         sold = phases(
@@ -74,6 +81,7 @@ class TestByHand:
         found = value(cs.customer_lifetime_value(ds, horizon="12mo", discount_rate=0))
         assert found == pytest.approx(6 * 100 + 6 * 200, rel=0.01)  # months of age are not calendar months
 
+    @pytest.mark.slow
     def test_what_a_new_customer_of_many_currencies_is_worth_is_in_one(self) -> None:
         sold = phases(("s0", "a0", "2025-01-01", "2025-04-11", 100.0), ("s1", "a1", "2025-01-01", "2025-04-11", 50.0)).assign(currency=["EUR", "USD"])
         rates = pd.DataFrame({"month": pd.date_range("2025-01-01", periods=24, freq="MS").date, "currency": "USD", "rate": 2.0})
@@ -84,6 +92,7 @@ class TestByHand:
 
 
 class TestNotKnown:
+    @pytest.mark.slow
     def test_nobody_left_within_the_data_is_fine_and_beyond_is_not_known(self) -> None:
         ds = company(*[("2025-01-01", None, 100.0)] * 12)  # seen for two years
         within = cs.customer_lifetime_value(ds, horizon="12mo", discount_rate=0)
@@ -94,6 +103,7 @@ class TestNotKnown:
         assert "lifetime_value_by_family" not in set(beyond["metric"])
         assert beyond.loc[0, "family"] is None
 
+    @pytest.mark.slow
     def test_one_account_has_no_limits(self) -> None:
         table = cs.customer_lifetime_value(company(("2025-01-01", None, 100.0)), horizon="6mo")
         assert table.loc[0, ["conf_low", "conf_high"]].isna().all()
@@ -130,6 +140,7 @@ def table() -> pd.DataFrame:
 
 @pytest.mark.lifelines
 class TestExtrapolation:
+    @pytest.mark.slow
     def test_constant_hazard(self, table: pd.DataFrame) -> None:
         truth = 100 / MONTH * 400 * (1 - np.exp(-1461 / 400))
         row = table[table["metric"] == "customer_lifetime_value"].iloc[0]
@@ -189,6 +200,7 @@ def ds() -> cs.Dataset:
 
 
 class TestOrders:
+    @pytest.mark.slow
     def test_first_purchase_and_repeats(self, ds: cs.Dataset) -> None:
         table = cs.customer_lifetime_value(ds, horizon="12mo", discount_rate=0)
         truth = 50 * (1 + 0.02 * 300 * (1 - np.exp(-365 / 300)))  # 1 first purchase and 0.02 a day over the days lived of a year
@@ -200,6 +212,7 @@ class TestOrders:
         year = bought["ordered_at"] < pd.Timestamp("2026-01-01", tz="UTC")
         assert row["conf_low"] < float(bought.loc[year, "amount"].astype(float).sum()) / 500 < row["conf_high"]
 
+    @pytest.mark.slow
     def test_margin_is_a_factor(self, ds: cs.Dataset) -> None:
         half, whole = (cs.customer_lifetime_value(ds, horizon="12mo", margin=margin).iloc[0] for margin in (0.5, 1.0))
         np.testing.assert_allclose(half[["estimate", "conf_low", "conf_high"]].astype(float) * 2, whole[["estimate", "conf_low", "conf_high"]].astype(float))

@@ -293,6 +293,7 @@ class TestAgainstPlainCounting:
             found.append((start, list(mine[["event_at", "event"]].itertuples(index=False, name=None))))
         return found
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("need", [1, 2, 3])
     def test_activation(self, seed: int, need: int) -> None:
         tables = random_company(seed)
@@ -307,6 +308,7 @@ class TestAgainstPlainCounting:
             assert estimate(found, "activation_rate", segment=segment) == (round(expected, 6), len(times))
             assert estimate(found, "activation_rate_naive", segment=segment)[0] == round(sum(seen for _, seen in times) / len(times), 6)
 
+    @pytest.mark.slow
     def test_dropoff(self, seed: int) -> None:
         tables, steps = random_company(seed), ["e2", "e1", "e3"]
         found = cs.onboarding_dropoff(cs.read_dataset(tables, as_of=END), steps, within="10d", by="segment")

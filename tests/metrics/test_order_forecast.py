@@ -45,6 +45,7 @@ def by_formula(rfm: pd.DataFrame) -> pd.Series:
     return above / (1 + left)
 
 
+@pytest.mark.slow
 def test_the_cdnow_holdout_has_the_published_total(report: pd.DataFrame) -> None:
     assert value(report, "purchases_actual", part="total") == 1882
 
@@ -83,6 +84,7 @@ def test_the_model_beats_naive_forecasts_of_cdnow_customers(report: pd.DataFrame
         assert model < min(naive)
 
 
+@pytest.mark.slow
 def test_naive_forecasts_by_hand() -> None:
     # Calibration ends on 31 January, ten days are held out.
     # a: repeats on the 11th and 25th, age 30; b: first on the 21st, age 10; c: repeat on the 31st, age 20.
@@ -98,6 +100,7 @@ def test_naive_forecasts_by_hand() -> None:
     assert value(found, "root_mean_squared_error", method="period_before") == pytest.approx(np.sqrt((0 + 4 + 1) / 3))
 
 
+@pytest.mark.slow
 def test_tracking_adds_up_to_all_repeat_purchases(cdnow: pd.DataFrame) -> None:
     table = cs.purchase_tracking(cdnow, **CUT)
     actual, expected = (table[table["metric"] == metric].set_index("time_days") for metric in ("purchase_tracking", "expected_purchases"))
@@ -110,10 +113,12 @@ def test_tracking_adds_up_to_all_repeat_purchases(cdnow: pd.DataFrame) -> None:
     assert expected.loc[546, "estimate"] / 4339 == pytest.approx(0.96, abs=0.005)  # the BG/NBD stays 4 % below in week 78
 
 
+@pytest.mark.slow
 def test_the_last_unfinished_week_is_left_out(cdnow: pd.DataFrame) -> None:
     assert cs.purchase_tracking(cdnow, until="1997-09-30", as_of="1997-10-10")["time_days"].max() == 280  # 283 days since 1 January
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", [cs.purchase_holdout, cs.purchase_tracking])
 def test_misuse_is_refused(function: object, cdnow: pd.DataFrame) -> None:
     with pytest.raises(errors.ParameterError, match="model must be one of"):

@@ -35,6 +35,7 @@ def orders() -> pd.DataFrame:
     return buyers(600, seed=4)
 
 
+@pytest.mark.slow
 def test_the_list_adds_up_to_the_total(orders: pd.DataFrame) -> None:
     options = {"as_of": "2026-12-31", "horizon": "180d", "discount_rate": 0.08}
     total = cs.order_value(orders, **options).set_index("metric")
@@ -70,6 +71,7 @@ def test_the_total_comes_true_on_average() -> None:
     assert np.mean(ratios) == pytest.approx(1, abs=0.08)
 
 
+@pytest.mark.slow
 def test_discounting_and_a_shorter_horizon_lower_the_value(orders: pd.DataFrame) -> None:
     plain, discounted, short = (
         cs.order_value(orders, as_of="2026-12-31", horizon=horizon, discount_rate=rate)["estimate"].iloc[0]
@@ -79,6 +81,7 @@ def test_discounting_and_a_shorter_horizon_lower_the_value(orders: pd.DataFrame)
     assert discounted > plain / 1.2
 
 
+@pytest.mark.slow
 def test_a_group_too_small_for_the_models_is_missing_and_others_stand_alone(orders: pd.DataFrame) -> None:
     table = orders.assign(shop=np.where(orders["account_id"].isin(["c1", "c2"]), "tiny", "main"))
     grouped = cs.order_value(table, as_of="2026-12-31", by="shop").set_index(["shop", "metric"])
@@ -87,6 +90,7 @@ def test_a_group_too_small_for_the_models_is_missing_and_others_stand_alone(orde
     np.testing.assert_allclose(grouped.loc["main", "estimate"], alone["estimate"])
 
 
+@pytest.mark.slow
 def test_misuse_is_refused(orders: pd.DataFrame) -> None:
     for function in (cs.order_value, cs.customer_value_list):
         with pytest.raises(errors.ParameterError, match="model must be one of"):
@@ -100,6 +104,7 @@ def test_misuse_is_refused(orders: pd.DataFrame) -> None:
         cs.customer_value_list(few)
 
 
+@pytest.mark.slow
 def test_buyers_alive_is_the_sum_of_the_chances(orders: pd.DataFrame) -> None:
     alive = cs.buyers_alive(orders, as_of="2026-12-31")
     listed = cs.customer_value_list(orders, as_of="2026-12-31")
@@ -109,6 +114,7 @@ def test_buyers_alive_is_the_sum_of_the_chances(orders: pd.DataFrame) -> None:
     assert alive["estimate"].iloc[1:].tolist() == counts.tolist()
 
 
+@pytest.mark.slow
 def test_a_model_without_a_maximum_is_no_silent_value() -> None:
     few = pd.DataFrame({"account_id": ["a", "b"], "ordered_at": utc("2026-01-01", "2026-01-02"), "amount": 1.0})
     with pytest.raises(errors.NotEnoughDataError, match="second time"):

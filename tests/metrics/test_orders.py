@@ -51,6 +51,7 @@ def test_accounts_without_a_purchase_have_no_row() -> None:
     assert cs.rfm_summary(ds)["account_id"].tolist() == ["a"]
 
 
+@pytest.mark.slow
 def test_what_comes_later_changes_nothing() -> None:
     days = ("2026-01-01", "2026-01-05", "2026-01-20")
     table = pd.DataFrame({"account_id": "a", "ordered_at": utc(*days), "amount": [5.0, 7.0, -7.0]})

@@ -101,6 +101,7 @@ class TestAmplitudesExample:
         found = cs.cohort_retention(ds, average=None, max_age=1, **rule)
         return {age: share for (_, age), share in cells(found).items()}
 
+    @pytest.mark.slow
     def test_user_1_is_retained_on_day_1_since_times_are_cut_to_hours(self) -> None:
         times = ("2021-12-01T17:59Z", "2021-12-02T17:00Z")
         assert self.days(*times, period="day", windows="rolling_hours") == {0: 1, 1: 1}
@@ -148,6 +149,7 @@ class TestCells:
     def test_the_last_day_finishes_it(self) -> None:
         assert cells(cs.cohort_retention(of(self.rows, as_of="2026-02-28"), event="open"))["2026-01-01", 1] == 0.5
 
+    @pytest.mark.slow
     def test_on_or_after_waits_for_its_look_ahead(self) -> None:
         ds = of(self.rows, as_of="2026-03-31")
         by_look = {ahead: cells(cs.cohort_retention(ds, criterion="on_or_after", look_ahead=ahead))["2026-01-01", 1] for ahead in (1, 2, 3)}
@@ -202,6 +204,7 @@ def triangle(rng: np.random.Generator, *, cohorts: int, size: int, spread: float
     return pd.DataFrame(rows, columns=["cohort", "age", "hits", "units"])
 
 
+@pytest.mark.slow
 def test_a_projection_finds_age_and_cohort_effects() -> None:
     cells = triangle(np.random.default_rng(1), cohorts=20, size=100_000, spread=0.5)
     tried = back_test(cells, hidden=4)

@@ -43,6 +43,7 @@ class TestShape:
         assert table["n"].tolist() == [1, 0, 0, 0, 0, 0] + [0, 0, 0, 1, 0, 0] + [0] * 6
         assert table["conf_low"].isna().all()
 
+    @pytest.mark.slow
     def test_nobody_ever_is_an_empty_table(self) -> None:
         ds = company(("s", "a", "2026-02-10", None, 10), kind=["trial"])
         assert cs.mrr_movements(ds).empty
@@ -88,6 +89,7 @@ class TestMovements:
         rows: list[Row] = [("s", "a", "2026-01-10", "2026-02-28T12:00", 10), ("t", "a", "2026-03-01T12:00", None, 12)]
         assert moved(company(*rows)) == {(1, "new"): 10, (2, "churn"): -10, (3, "reactivation"): 12}
 
+    @pytest.mark.slow
     def test_a_gap_shorter_than_the_bridge_is_none_and_one_as_long_is(self) -> None:
         ds = company(("s", "a", "2026-01-10", "2026-02-28T12:00", 10), ("t", "a", "2026-03-01T12:00", None, 12))
         assert moved(ds, policy=policy(bridged_gap="25h")) == {(1, "new"): 10, (3, "expansion"): 2}  # 24 hours; the 10 go on over February's end
@@ -101,6 +103,7 @@ class TestMovements:
         ds = company(("s", "a", "2026-01-10", "2026-03-01", 10), ("s", "a", "2026-03-01", None, 15))
         assert moved(ds) == {(1, "new"): 10, (3, "expansion"): 5}
 
+    @pytest.mark.slow
     def test_a_refund_does_not_touch_recurring_revenue(self) -> None:
         ds = company(("s", "a", "2026-01-10", None, 10))
         tables = {name: ds.tables[name].to_pandas() for name in ds.tables}
@@ -109,11 +112,13 @@ class TestMovements:
         )
         pd.testing.assert_frame_equal(cs.mrr_movements(cs.read_dataset({**tables, "orders": orders}, as_of="2026-04-30")), cs.mrr_movements(ds))
 
+    @pytest.mark.slow
     def test_a_discount_that_ends_is_an_expansion(self) -> None:
         ds = company(("s", "a", "2026-01-10", "2026-03-10", 10), ("s", "a", "2026-03-10", None, 10), discount=[4, None])
         assert moved(ds) == {(1, "new"): 6, (3, "expansion"): 4}
         assert moved(ds, policy=policy(discounts="gross")) == {(1, "new"): 10}
 
+    @pytest.mark.slow
     def test_an_amount_discounted_altogether_is_a_customer_at_0_or_nobody(self) -> None:
         ds = company(("s", "a", "2026-01-10", "2026-03-10", 10), ("s", "a", "2026-03-10", None, 10), discount=[None, 10])
         assert moved(ds) == {(1, "new"): 10, (3, "contraction"): -10}
@@ -127,35 +132,41 @@ class TestMovements:
 class TestKinds:
     ROWS: tuple[Row, ...] = (("s", "a", "2026-01-10", "2026-02-10", 10), ("s", "a", "2026-02-10", "2026-03-10", 10), ("s", "a", "2026-03-10", None, 10))
 
+    @pytest.mark.slow
     def test_a_trial_that_converts_is_new_when_it_pays(self) -> None:
         ds = company(*self.ROWS[:2], kind=["trial", "paid"], as_of="2026-02-28")
         assert moved(ds) == {(2, "new"): 10}
         assert moved(ds, policy=policy(trials="revenue")) == {(1, "new"): 10}
         assert moved(ds, policy=policy(trials="customer")) == {(2, "expansion"): 10}  # a customer at 0 since January
 
+    @pytest.mark.slow
     def test_a_pause_is_churn_and_return_or_not_seen_or_a_customer_at_0(self) -> None:
         ds = company(*self.ROWS, kind=["paid", "paused", "paid"])
         assert moved(ds) == {(1, "new"): 10, (2, "churn"): -10, (3, "reactivation"): 10}
         assert moved(ds, policy=policy(pauses="revenue")) == {(1, "new"): 10}
         assert moved(ds, policy=policy(pauses="customer")) == {(1, "new"): 10, (2, "contraction"): -10, (3, "expansion"): 10}
 
+    @pytest.mark.slow
     def test_a_move_to_a_free_plan_is_churn_or_a_customer_at_0(self) -> None:
         ds = company(*self.ROWS, kind=["paid", "free", "free"])
         assert moved(ds) == {(1, "new"): 10, (2, "churn"): -10}
         assert moved(ds, policy=policy(free_plans="customer")) == {(1, "new"): 10, (2, "contraction"): -10}
         assert cs.logo_churn_rate(ds, policy=policy(free_plans="customer")).query("metric == 'logo_churn_rate'")["estimate"].tolist()[1:] == [0, 0, 0]
 
+    @pytest.mark.slow
     def test_past_due_pays_until_it_ends_or_not_or_for_its_grace(self) -> None:
         ds = company(("s", "a", "2026-01-10", "2026-02-10", 10), ("s", "a", "2026-02-10", "2026-04-10", 10), kind=["paid", "past_due"])
         assert moved(ds) == {(1, "new"): 10, (4, "churn"): -10}
         assert moved(ds, policy=policy(past_due="nobody")) == {(1, "new"): 10, (2, "churn"): -10}
         assert moved(ds, policy=policy(past_due_grace="30d")) == {(1, "new"): 10, (3, "churn"): -10}  # until 12 March
 
+    @pytest.mark.slow
     def test_metered_is_revenue_or_not(self) -> None:
         ds = company(*self.ROWS, kind=["paid", "metered", "metered"])
         assert moved(ds) == {(1, "new"): 10}
         assert moved(ds, policy=policy(metered="nobody")) == {(1, "new"): 10, (2, "churn"): -10}
 
+    @pytest.mark.slow
     def test_an_annual_plan_is_spread_over_its_months_or_left_out(self) -> None:
         ds = company(("s", "a", "2026-01-10", None, 100), ("t", "b", "2026-02-10", None, 7), interval=["year", "month"])  # 1,200 a year
         assert moved(ds) == {(1, "new"): 100, (2, "new"): 7}
@@ -163,12 +174,14 @@ class TestKinds:
 
 
 class TestEnds:
+    @pytest.mark.slow
     def test_a_cancellation_known_before_as_of_counts_when_the_policy_says(self) -> None:
         ds = company(("s", "a", "2026-01-10", "2026-05-20", 10), cancelled_at=utc("2026-03-05"), renewal_at=utc("2026-05-31"), as_of="2026-04-15")
         assert moved(ds) == {(1, "new"): 10}  # still a customer, until 20 May
         assert moved(ds, policy=policy(churn_date="cancel_request")) == {(1, "new"): 10, (3, "churn"): -10}
         assert moved(ds.at("2026-02-28"), policy=policy(churn_date="cancel_request")) == {(1, "new"): 10}
 
+    @pytest.mark.slow
     def test_what_was_paid_goes_on_to_the_renewal(self) -> None:
         ds = company(("s", "a", "2026-01-10", "2026-02-20", 10), renewal_at=utc("2026-03-10"))
         assert moved(ds) == {(1, "new"): 10, (2, "churn"): -10}
@@ -184,11 +197,13 @@ class TestEnds:
         ds = company(("s", "a", "2026-01-10", "2026-02-20", 10), ("t", "a", "2026-02-25", None, 30), renewal_at=utc("2026-03-10", None))
         assert moved(ds, policy=policy(churn_date="paid_through")) == {(1, "new"): 10, (2, "expansion"): 20}
 
+    @pytest.mark.slow
     def test_who_joins_and_leaves_inside_a_month_is_hidden_or_shown(self) -> None:
         ds = company(("s", "a", "2026-02-05", "2026-02-20", 10), ("t", "b", "2026-01-05", None, 3), ("u", "a", "2026-04-02", None, 8))
         assert moved(ds) == {(1, "new"): 3, (4, "new"): 8}
         assert moved(ds, policy=policy(joined_and_left="shown")) == {(1, "new"): 3, (2, "new"): 10, (2, "churn"): -10, (4, "reactivation"): 8}
 
+    @pytest.mark.slow
     def test_a_return_after_a_long_absence_is_new(self) -> None:
         ds = company(("s", "a", "2026-01-10", "2026-02-01", 10), ("t", "a", "2026-03-03", None, 8))  # away for 28 + 2 = 30 days
         assert moved(ds) == {(1, "new"): 10, (2, "churn"): -10, (3, "reactivation"): 8}
@@ -204,6 +219,7 @@ class TestEnds:
 class TestCurrencies:
     RATES = {"2026-01": 0.9, "2026-02": 0.8, "2026-03": 1.0, "2026-04": 1.1}
 
+    @pytest.mark.slow
     def test_what_rates_alone_change_is_set_apart(self) -> None:
         rows: list[Row] = [("s", "a", "2026-01-10", "2026-02-10", 100), ("s", "a", "2026-02-10", "2026-04-10", 150), ("t", "b", "2026-01-10", None, 7)]
         ds = company(*rows, currency=["USD", "USD", "EUR"], rates=self.RATES)
@@ -212,11 +228,13 @@ class TestCurrencies:
         expected = {(1, "new"): 97, (2, "fx"): -10, (2, "expansion"): 40, (3, "fx"): 30, (4, "fx"): 15, (4, "churn"): -165}
         assert moved(ds) == pytest.approx(expected)
 
+    @pytest.mark.slow
     def test_at_constant_rates_there_is_none(self) -> None:
         ds = company(("s", "a", "2026-01-10", "2026-02-10", 100), ("s", "a", "2026-02-10", None, 150), currency=["USD", "USD"], rates=self.RATES)
         assert moved(ds, policy=policy(fx="constant")) == pytest.approx({(1, "new"): 110, (2, "expansion"): 55})  # all at 1.1
         assert moved(ds.at("2026-03-31"), policy=policy(fx="constant")) == {(1, "new"): 100, (2, "expansion"): 50}  # 1.0 was the latest then
 
+    @pytest.mark.slow
     def test_a_month_without_a_rate_takes_the_one_before(self) -> None:
         ds = company(("s", "a", "2026-01-10", "2026-03-01", 100), currency=["USD"], rates={"2026-01": 0.9, "2026-02": 0.8})
         assert moved(ds) == pytest.approx({(1, "new"): 90, (2, "fx"): -10, (3, "churn"): -80})
@@ -242,10 +260,12 @@ class TestGroups:
         }
         assert moved(ds, "plan", by="plan") == {(1, "new", "basic"): 10, **expected}
 
+    @pytest.mark.slow
     def test_who_leaves_one_of_two_plans_shrinks_and_who_leaves_both_churns(self) -> None:
         ds = company(("s", "a", "2026-01-10", "2026-02-10", 10), ("t", "a", "2026-01-10", "2026-03-10", 5), plan=["basic", "pro"])
         assert moved(ds, "plan", by="plan") == {(1, "new", "basic"): 10, (1, "new", "pro"): 5, (2, "contraction", "basic"): -10, (3, "churn", "pro"): -5}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("preset", ["default", "stripe", "profitwell", "maxio"])
     def test_groups_add_up_to_the_whole_and_months_to_mrr(self, preset: str) -> None:
         ds, _ = cs.simulate_company(accounts=60, months=10, seed=5)

@@ -19,6 +19,7 @@ def ds() -> cs.Dataset:
     return company
 
 
+@pytest.mark.slow
 def test_each_figure_is_that_of_its_own_function(ds: cs.Dataset) -> None:
     policy = RevenuePolicy(fx="constant")  # the retentions have constant rates by default, the definitions those of the policy
     table = cs.revenue_definitions(ds, policies={"default": policy})
@@ -34,6 +35,7 @@ def test_each_figure_is_that_of_its_own_function(ds: cs.Dataset) -> None:
         )
 
 
+@pytest.mark.slow
 def test_every_preset_has_its_rows(ds: cs.Dataset) -> None:
     table = cs.revenue_definitions(ds)
     assert table["policy"].unique().tolist() == list(REVENUE_PRESETS)
@@ -41,12 +43,14 @@ def test_every_preset_has_its_rows(ds: cs.Dataset) -> None:
     assert len(table.loc[table["metric"] == "mrr", "estimate"].unique()) > 1  # definitions alone move the figure
 
 
+@pytest.mark.slow
 def test_the_last_finished_month_is_shown_and_a_group_at_a_time(ds: cs.Dataset) -> None:
     table = cs.revenue_definitions(ds.at("2026-10-15"), policies=["default"], by="plan")
     assert table["period"].unique().tolist() == [pd.Timestamp("2026-09-01")]
     assert sorted(table["plan"].unique()) == sorted(cs.mrr(ds, by="plan")["plan"].unique())
 
 
+@pytest.mark.slow
 def test_a_policy_of_the_readers_own() -> None:
     sold = phases(("a", "a", "2026-01-05", None, 100), ("b", "b", "2026-01-05", None, 40), kind=["paid", "paused"])
     company = cs.read_dataset({"accounts": accounts(a="2026-01-01", b="2026-01-01"), "subscriptions": sold}, as_of="2026-02-28")
@@ -60,6 +64,7 @@ def test_policies_are_a_list_of_names_or_by_name(ds: cs.Dataset, wrong: object) 
         cs.revenue_definitions(ds, policies=wrong)
 
 
+@pytest.mark.slow
 def test_a_policy_that_the_data_cannot_carry_has_rows_without_figures() -> None:
     sold = phases(("a", "a", "2026-01-05", None, 100), ("b", "b", "2026-01-05", None, 40), plan=["x", "y"])
     company = cs.read_dataset({"accounts": accounts(a="2026-01-01", b="2026-01-01"), "subscriptions": sold}, as_of="2026-02-28")

@@ -30,6 +30,7 @@ def parts(table: pd.DataFrame) -> dict[str, float]:
 
 
 class TestQuickRatio:
+    @pytest.mark.slow
     def test_gains_over_losses(self) -> None:
         ds = january_and_february(("a", 100, 130), ("b", 200, 150), ("c", 50, 0), ("d", 0, 80))
         first, row = (line for _, line in cs.quick_ratio(ds).iterrows())
@@ -50,6 +51,7 @@ class TestQuickRatio:
         ds = january_and_february(("a", 0, new), ("b", 100, 100 + expansion), ("c", churn, 0), ("d", contraction + 1, 1))
         assert round(cs.quick_ratio(ds)["estimate"].iloc[-1], 2) == ratio
 
+    @pytest.mark.slow
     def test_returning_customers_count_on_request(self) -> None:
         sold = phases(
             ("a1", "a", "2026-01-05", "2026-02-10", 100),
@@ -69,6 +71,7 @@ class TestArpa:
         assert table["n"].tolist() == [2, 2]
         assert table["unit"].tolist() == ["EUR", "EUR"]
 
+    @pytest.mark.slow
     def test_it_is_mrr_over_its_accounts(self) -> None:
         ds, _ = cs.simulate_company(accounts=80, months=12, seed=2)
         revenue, means = cs.mrr(ds, by="plan"), cs.arpa(ds, by="plan")
@@ -133,6 +136,7 @@ class TestArpaChange:
         ds = cs.read_dataset({"accounts": accounts(a="2026-01-01"), "subscriptions": sold}, as_of="2026-02-28")
         assert parts(cs.arpa_change(ds)) == {"price": 30, "mix": 0, "churn": 0, "new": 0}
 
+    @pytest.mark.slow
     def test_exchange_rates_are_a_part_of_their_own(self) -> None:
         rates = pd.DataFrame({"month": ["2026-01", "2026-02"], "currency": "USD", "rate": [1.0, 0.5]})
         sold = phases(
@@ -145,6 +149,7 @@ class TestArpaChange:
         # 100 are 50 at February's rate (-50 for two accounts), 20 more are 10: from 160 / 2 to 120 / 2.
         assert parts(cs.arpa_change(ds)) == {"price": 5, "mix": 0, "churn": 0, "new": 0, "fx": -25}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("by", [None, "segment", "plan", ["segment", "plan"]])
     def test_the_parts_add_up_to_the_change(self, by: str | list[str] | None) -> None:
         ds, _ = cs.simulate_company(accounts=150, months=15, seed=8)

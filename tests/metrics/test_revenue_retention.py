@@ -47,11 +47,13 @@ class TestNetRevenueRetention:
         assert row["period"] == pd.Timestamp("2026-02-01")
         assert row["unit"] == "ratio"
 
+    @pytest.mark.slow
     def test_rolling_adds_up_movements_over_the_opening(self) -> None:
         row = only(cs.net_revenue_retention(two_months(RISES), window="1mo", form="rolling"), "net_revenue_retention")
         assert row["estimate"] == pytest.approx(1 + (30 - 50 - 50) / 750)  # expansion 30, contraction 50, churn 50
         assert row["n"] == 4
 
+    @pytest.mark.slow
     def test_the_two_forms_differ_by_customers_who_joined_since(self) -> None:
         sold = phases(
             ("a", "a", "2026-01-05", None, 100),
@@ -61,6 +63,7 @@ class TestNetRevenueRetention:
         last = {form: cs.net_revenue_retention(ds, window="2mo", form=form)["estimate"].iloc[-1] for form in ("cohort", "rolling")}
         assert last == {"cohort": pytest.approx(1.0), "rolling": pytest.approx(1 - 60 / 100)}
 
+    @pytest.mark.slow
     def test_a_customer_who_came_back_counts_with_what_it_pays_now(self) -> None:
         sold = phases(("a1", "a", "2026-01-05", "2026-02-05", 100), ("a2", "a", "2026-03-05", None, 70), ("b", "b", "2026-01-05", None, 100))
         ds = cs.read_dataset({"accounts": accounts(a="2026-01-01", b="2026-01-01"), "subscriptions": sold}, as_of="2026-03-31")
@@ -114,12 +117,14 @@ class TestNetRevenueRetention:
         with pytest.raises(cs.errors.ParameterError, match=message):
             cs.net_revenue_retention(two_months(RISES), **options)
 
+    @pytest.mark.slow
     def test_a_figure_published_by_a_vendor(self) -> None:
         # ChurnZero, Churnopedia: 27,000 at the start, 8,000 of upsells, 5,000 churned: 30,000 / 27,000 = 111 %.
         ds = two_months([("a", 22_000, 30_000), ("b", 5_000, 0)])
         for form in ("cohort", "rolling"):
             assert round(cs.net_revenue_retention(ds, window="1mo", form=form)["estimate"].iloc[0], 2) == 1.11
 
+    @pytest.mark.slow
     def test_currencies_do_not_make_retention(self) -> None:
         rates = pd.DataFrame({"month": ["2026-01", "2026-02"], "currency": "USD", "rate": [1.0, 0.5]})
         sold = phases(("a", "a", "2026-01-05", None, 100), ("b", "b", "2026-01-05", None, 100), currency=["USD", "EUR"])
@@ -136,6 +141,7 @@ class TestGrossRevenueRetention:
         assert row["n"] == 4
         assert row["unit"] == "share"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("by", [None, "plan", "segment"])
     def test_it_is_at_most_1_and_at_most_net(self, by: str | None) -> None:
         ds, _ = cs.simulate_company(accounts=120, months=20, seed=5)
@@ -144,6 +150,7 @@ class TestGrossRevenueRetention:
         assert (gross <= 1).all()
         assert (gross <= net).all()
 
+    @pytest.mark.slow
     def test_the_bootstrap_is_repeatable_and_agrees_roughly(self) -> None:
         ds, _ = cs.simulate_company(accounts=300, months=14, seed=5)
         first, again = (cs.gross_revenue_retention(ds, interval="bootstrap", rng=4) for _ in range(2))
@@ -173,6 +180,7 @@ class TestWithoutLargest:
 
 
 class TestRevenueChurnRate:
+    @pytest.mark.slow
     def test_losses_over_the_opening_and_their_two_parts(self) -> None:
         table = cs.revenue_churn_rate(two_months(RISES)).set_index("metric")
         assert table["estimate"].to_dict() == {
@@ -182,17 +190,20 @@ class TestRevenueChurnRate:
         }
         assert table["n"].tolist() == [4, 4, 4]
 
+    @pytest.mark.slow
     def test_a_month_that_is_not_over_has_no_row(self) -> None:
         ds = two_months(RISES)
         assert cs.revenue_churn_rate(ds.at("2026-02-27")).empty
         assert cs.revenue_churn_rate(ds)["period"].dt.month.unique().tolist() == [2]
 
+    @pytest.mark.slow
     def test_a_month_without_loss_is_0_with_an_upper_limit(self) -> None:
         row = cs.revenue_churn_rate(two_months([(name, 10, 10) for name in "abcdefgh"])).iloc[0]
         assert row["estimate"] == 0
         assert row["conf_low"] == 0
         assert row["conf_high"] == pytest.approx(3.8414588 / (8 + 3.8414588), abs=1e-6)  # Wilson for 0 of 8: z^2 / (n + z^2)
 
+    @pytest.mark.slow
     def test_rates_alone_are_no_loss(self) -> None:
         rates = pd.DataFrame({"month": ["2026-01", "2026-02"], "currency": "USD", "rate": [1.0, 0.5]})
         sold = phases(("a", "a", "2026-01-05", None, 100), ("b", "b", "2026-01-05", "2026-02-10", 60), currency=["USD", "EUR"])

@@ -96,6 +96,7 @@ def same(found: dict[tuple[object, ...], tuple[float, int]], expected: dict[tupl
         assert found[key][1] == n, key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", GROUPS)
 def test_retention_of_revenue(company: tuple[dict[str, pd.DataFrame], cs.Dataset], by: str | None) -> None:
     tables, ds = company
@@ -129,6 +130,7 @@ def changes(paid: Paid) -> dict[tuple[str, int], list[tuple[str, str, Decimal, D
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [None, "segment"])
 def test_churn_and_quick_ratio(company: tuple[dict[str, pd.DataFrame], cs.Dataset], by: str | None) -> None:
     tables, ds = company
@@ -147,6 +149,7 @@ def test_churn_and_quick_ratio(company: tuple[dict[str, pd.DataFrame], cs.Datase
     same(read(cs.quick_ratio(ds, by=by), by, "quick_ratio"), quick)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [None, "segment"])
 @pytest.mark.parametrize("reactivation", [True, False])
 def test_the_rolling_form(company: tuple[dict[str, pd.DataFrame], cs.Dataset], by: str | None, reactivation: bool) -> None:
@@ -167,6 +170,7 @@ def test_the_rolling_form(company: tuple[dict[str, pd.DataFrame], cs.Dataset], b
     same(read(table, by, "net_revenue_retention"), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", GROUPS)
 def test_revenue_per_account_and_the_parts_of_its_change(company: tuple[dict[str, pd.DataFrame], cs.Dataset], by: str | None) -> None:
     tables, ds = company

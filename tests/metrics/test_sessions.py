@@ -83,6 +83,7 @@ def test_sessions_equal_a_walk_through_the_events(seed: int, zone: str) -> None:
         assert found[month, "median_session_minutes"] == pytest.approx(np.median(every))
 
 
+@pytest.mark.slow
 def test_limits_of_the_median_are_lengths_and_hold_it() -> None:
     ds, _ = cs.simulate_company(accounts=60, months=4)
     median = cs.sessions(ds).query("metric == 'median_session_minutes'").dropna()
@@ -91,6 +92,7 @@ def test_limits_of_the_median_are_lengths_and_hold_it() -> None:
     assert (median["estimate"] <= median["conf_high"]).all()
 
 
+@pytest.mark.slow
 def test_the_gap_finds_nearly_the_sessions_that_were_drawn() -> None:
     ds, _ = cs.simulate_company(accounts=100, months=4, seed=2)
     given, found = (cs.sessions(ds, gap=gap).query("metric == 'sessions'")["estimate"].to_numpy() for gap in (None, "30min"))

@@ -57,6 +57,7 @@ def test_features_used_of_those_offered() -> None:
     assert rows(cs.feature_breadth(company(), offered=["report", "never_built"])) == [("01", 0.25, 2), ("02", 0.0, 1)]
 
 
+@pytest.mark.slow
 def test_customers_throughout_and_how_many_of_them_were_active() -> None:
     # January: a and c pay throughout, b only from the 15th; a is active. February: a and b, b is active; c ended on the 20th.
     assert rows(cs.active_customer_share(company())) == [("01", 0.5, 2), ("02", 0.5, 2)]
@@ -64,6 +65,7 @@ def test_customers_throughout_and_how_many_of_them_were_active() -> None:
     assert [(row.segment, f"{row.period:%m}", row.estimate) for row in by.itertuples()] == [("x", "01", 0.5), ("x", "02", 0.0), ("y", "02", 1.0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", [cs.usage_frequency, cs.usage_breadth, cs.usage_depth, cs.feature_breadth, cs.active_customer_share, cs.sessions])
 def test_without_an_event_there_is_no_row(metric: Callable) -> None:
     ds = company()

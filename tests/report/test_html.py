@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -18,6 +19,7 @@ def page(*cells: NotebookNode, error: str = "") -> str:
     return report_html(notebook(*cells), title="A <title>", language="de", error=error)
 
 
+@pytest.mark.slow
 def test_browsers_are_told_to_run_and_load_nothing() -> None:
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     assert f'content="{policy}"' in page(new_markdown_cell("# A"))

@@ -265,6 +265,7 @@ class TestRefusals:
             run_batch([], small, tmp_path)
         assert (tmp_path / "mine.txt").read_text() == "mine"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("options", "message"),
         [

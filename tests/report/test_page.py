@@ -88,6 +88,7 @@ def test_a_figure_has_alt_text_a_caption_and_its_numbers(page: Page) -> None:
     assert plt.get_fignums() == []
 
 
+@pytest.mark.slow
 def test_a_figure_is_the_same_each_time(page: Page) -> None:
     pictures = {shown(lambda: page.figure(show.trend(SCORES), table=SCORES, caption="c", alt="a"))[0].data["image/png"] for _ in range(2)}
     assert len(pictures) == 1

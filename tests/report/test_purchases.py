@@ -34,6 +34,7 @@ def orders(*rows: tuple[str, str]) -> pd.DataFrame:
     return frame.assign(ordered_at=utc(*frame["ordered_at"]), order_id=range(len(frame)), amount=5.0, currency="EUR")
 
 
+@pytest.mark.slow
 def test_the_verdict_says_how_the_model_did(shop: Purchases) -> None:
     total = shop.holdout[shop.holdout["part"] == "total"]
     came = total.loc[total["metric"] == "purchases_actual", "estimate"].iloc[0]

@@ -60,6 +60,7 @@ def test_few_cases_are_in_italics_with_a_dagger() -> None:
     assert legend_of(ax) == ["† n below 30"]
 
 
+@pytest.mark.slow
 def test_where_there_is_no_room_only_the_daggers_remain() -> None:
     keys = {"cohort": ["a"] * 40, "age": range(40)}
     ax = heatmap(estimates(keys, metric="cohort_retention", unit="share", estimate=np.linspace(1, 0.1, 40), n=[29, *[90] * 39]), **AXES)

@@ -36,6 +36,7 @@ def test_a_picture_is_small_has_its_words_and_closes_the_figure() -> None:
     assert plt.get_fignums() == []
 
 
+@pytest.mark.slow
 def test_the_same_figure_is_the_same_picture() -> None:
     first, second = (shown(alt="A line.")[0].data["image/png"] for _ in range(2))
     assert first == second

@@ -42,6 +42,7 @@ def test_the_sign_stands_in_the_label() -> None:
     assert words(waterfall(small, language="tr")) == ["€10,00", "+€0,50", "€10,50"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("language", "names"),
     [("de", ["Anfangsbestand", "neu", "Abwanderung", "Erweiterung", "Endbestand"]), ("tr", ["dönem başı", "yeni", "kayıp", "genişleme", "dönem sonu"])],

@@ -255,6 +255,7 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
 
 @pytest.mark.filterwarnings("ignore:all units at risk")
 class TestLaws:
+    @pytest.mark.slow
     @given(tables(), st.sampled_from(METHODS), st.sampled_from([None, (1, 5)]))
     @settings(max_examples=60, deadline=None)
     def test_by_equals_the_group_alone_and_counts_equal_repeated_rows(self, table: pd.DataFrame, method: str, between: tuple[float, float] | None) -> None:
@@ -265,6 +266,7 @@ class TestLaws:
             alone = together[together["segment"] == segment].drop(columns="segment").reset_index(drop=True)
             assert_frame_equal(survival_band(part, method=method, between=between), alone)
 
+    @pytest.mark.slow
     @given(tables(), st.sampled_from([None, (1, 5)]))
     @settings(max_examples=60, deadline=None)
     def test_equal_precision_contains_the_limits_of_single_times(self, table: pd.DataFrame, between: tuple[float, float] | None) -> None:

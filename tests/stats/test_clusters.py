@@ -88,6 +88,7 @@ counts = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(0,
 
 
 class TestLaws:
+    @pytest.mark.slow
     @given(st.lists(st.integers(0, 2), min_size=1, max_size=30))
     @settings(max_examples=80, deadline=None)
     def test_one_unit_a_cluster_is_the_plain_interval(self, kinds: list[int]) -> None:
@@ -95,6 +96,7 @@ class TestLaws:
         np.testing.assert_allclose(clustered_share(plus, np.ones(len(kinds))), wilson(plus.sum(), len(kinds)), rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(clustered_net_share((minus, zero, plus)), net_share((minus.sum(), zero.sum(), plus.sum())), rtol=1e-9, atol=1e-9)
 
+    @pytest.mark.slow
     @given(counts)
     @settings(max_examples=80, deadline=None)
     def test_groups_are_the_group_alone_in_any_order_and_empty_clusters_change_nothing(self, rows: list[tuple[int, int, int, int]]) -> None:
@@ -108,6 +110,7 @@ class TestLaws:
             np.testing.assert_allclose([values[code] for values in together], clustered_net_share(tuple(part)), rtol=1e-9, atol=1e-9)
             np.testing.assert_allclose([values[code] for values in shares], clustered_share(part[2], sum(part)), rtol=1e-9, atol=1e-9)
 
+    @pytest.mark.slow
     @given(counts)
     @settings(max_examples=80, deadline=None)
     def test_contains_its_estimate_and_is_never_narrower_than_the_plain_interval(self, rows: list[tuple[int, int, int, int]]) -> None:

@@ -82,6 +82,7 @@ def definition(table: pd.DataFrame, way: str) -> list[tuple[float, float, float]
 
 @pytest.mark.filterwarnings("ignore:all units at risk")
 class TestLaws:
+    @pytest.mark.slow
     @given(tables())
     @settings(max_examples=80, deadline=None)
     def test_equals_the_definition(self, table: pd.DataFrame) -> None:
@@ -98,6 +99,7 @@ class TestLaws:
             np.testing.assert_allclose(ours["conf_low"][clear], low[clear], rtol=0, atol=1e-6)
             np.testing.assert_allclose(ours["conf_high"][clear], high[clear], rtol=0, atol=1e-6)
 
+    @pytest.mark.slow
     @given(tables())
     @settings(max_examples=60, deadline=None)
     def test_all_ways_and_survival_add_up_to_one(self, table: pd.DataFrame) -> None:
@@ -108,6 +110,7 @@ class TestLaws:
                 shares = found[found["time_days"] <= time].groupby("ended_by")["estimate"].last()
                 assert shares.sum() + survival == pytest.approx(1, abs=1e-12)
 
+    @pytest.mark.slow
     @given(tables())
     @settings(max_examples=60, deadline=None)
     def test_one_way_is_one_minus_survival_with_greenwoods_variance(self, table: pd.DataFrame) -> None:
@@ -120,6 +123,7 @@ class TestLaws:
         ours, greenwood = (np.log(np.log(limit) / np.log(value)) * value * np.log(value) for limit, value in sides)
         np.testing.assert_allclose(np.abs(ours), np.abs(greenwood), rtol=1e-6, atol=1e-7)
 
+    @pytest.mark.slow
     @given(tables(), st.integers(0, 10**6))
     @settings(max_examples=40, deadline=None)
     def test_row_order_does_not_matter_groups_stand_alone_and_inputs_stay(self, table: pd.DataFrame, seed: int) -> None:

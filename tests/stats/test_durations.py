@@ -250,6 +250,7 @@ def histories(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 class TestLaws:
+    @pytest.mark.slow
     @given(histories())
     @settings(max_examples=60, deadline=None)
     def test_equals_a_loop_over_units(self, history: tuple[pd.DataFrame, pd.DataFrame]) -> None:
@@ -263,6 +264,7 @@ class TestLaws:
         found = durations(begun, ended, as_of="2025-01-31")
         assert found[["account_id", "duration_days", "observed"]].to_numpy().tolist() == expected
 
+    @pytest.mark.slow
     @given(histories(), st.randoms(use_true_random=False))
     @settings(max_examples=40, deadline=None)
     def test_row_order_and_index_do_not_matter_and_inputs_stay(self, history: tuple[pd.DataFrame, pd.DataFrame], random: object) -> None:

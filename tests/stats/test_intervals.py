@@ -154,6 +154,7 @@ class TestNetShare:
     def test_published_values(self, method: str, low: float, high: float) -> None:
         assert net_share((20, 30, 50), method=method) == (pytest.approx(0.3), pytest.approx(low, abs=5e-7), pytest.approx(high, abs=5e-7))
 
+    @pytest.mark.slow
     @given(st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40)).filter(any))
     @settings(max_examples=60, deadline=None)
     def test_score_limits_are_where_the_score_statistic_is_z(self, counts: tuple[int, int, int]) -> None:

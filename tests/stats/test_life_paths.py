@@ -73,6 +73,7 @@ def test_all_at_risk_ending_before_others_enter_gives_no_curve() -> None:
     assert np.isnan(life_path(read_lives(table((0, 2, True), (3, 6, False), (3, 7, True))), days=4).survival).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", [150, 900])
 def test_influences_are_those_of_leaving_a_unit_out(days: int) -> None:
     # n - 1 times the change when a unit is left out is, to first order, what the unit adds
@@ -104,6 +105,7 @@ def test_the_variance_within_the_data_is_greenwoods() -> None:
     assert np.sum(path.influences(gradient) ** 2) == pytest.approx(greenwood, rel=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.lifelines
 def test_the_family_that_made_the_data_is_favoured() -> None:
     rng = np.random.default_rng(8)

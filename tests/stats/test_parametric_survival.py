@@ -75,6 +75,7 @@ def test_without_regard_to_entry_the_curve_would_be_too_high() -> None:
     assert abs(honest.log_survival([600])[0] - truth) < 0.1 < naive.log_survival([600])[0] - truth
 
 
+@pytest.mark.slow
 def test_the_generalised_gamma_holds_the_weibull() -> None:
     table = late_entries()
     wide, narrow = fit_survival(table, family="generalised_gamma"), fit_survival(table)
@@ -123,6 +124,7 @@ def test_an_unknown_family_is_refused() -> None:
         fit_survival(late_entries(), family="gompertz")
 
 
+@pytest.mark.slow
 def test_a_search_that_fails_is_an_error_of_ours() -> None:
     rng = np.random.default_rng(1)  # a case from which the search for the third term does not come back
     life, end = 600 * rng.weibull(0.8, 300), rng.uniform(30, 730, 300)

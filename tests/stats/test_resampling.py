@@ -101,6 +101,7 @@ class TestOtherImplementations:
         ).confidence_interval
         assert (found["conf_low"], found["conf_high"]) == (pytest.approx(limits.low, rel=1e-9), pytest.approx(limits.high, rel=1e-9))
 
+    @pytest.mark.slow
     def test_replicates_are_spread_like_those_of_a_plain_loop(self, accounts: pd.DataFrame) -> None:
         statistic, rng = Recorder(), np.random.default_rng(9)
         bootstrap(accounts, statistic, rng=1, replicates=4000)

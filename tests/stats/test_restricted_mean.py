@@ -112,6 +112,7 @@ def test_is_the_area_under_the_curve_and_counts_are_repeated_rows(seed: int) -> 
     assert_frame_equal(restricted_mean_time(repeated, horizon="10d"), found)
 
 
+@pytest.mark.slow
 def test_variance_agrees_with_leaving_out_one_unit_at_a_time() -> None:
     rng = np.random.default_rng(6)
     enter = np.where(rng.random(400) < 0.3, rng.exponential(5, 400), 0.0)

@@ -247,6 +247,7 @@ def double_loop(table: pd.DataFrame) -> list[tuple[float, float, float, int]]:
 
 @pytest.mark.filterwarnings("ignore:all units at risk")
 class TestLaws:
+    @pytest.mark.slow
     @given(tables())
     @settings(max_examples=150, deadline=None)
     def test_equals_the_double_loop(self, table: pd.DataFrame) -> None:
@@ -263,6 +264,7 @@ class TestLaws:
                 assert low == pytest.approx(survival ** np.exp(-spread), abs=1e-12)
                 assert high == pytest.approx(survival ** np.exp(spread), abs=1e-12)
 
+    @pytest.mark.slow
     @given(tables())
     @settings(max_examples=60, deadline=None)
     def test_falls_from_one_to_no_less_than_zero_within_its_limits(self, table: pd.DataFrame) -> None:
@@ -273,6 +275,7 @@ class TestLaws:
             assert limits["conf_low"].between(0, limits["estimate"]).all()
             assert limits["conf_high"].between(limits["estimate"], 1).all()
 
+    @pytest.mark.slow
     @given(tables(), st.randoms(use_true_random=False))
     @settings(max_examples=60, deadline=None)
     def test_row_order_and_index_do_not_matter_and_inputs_stay(self, table: pd.DataFrame, random: object) -> None:
@@ -283,6 +286,7 @@ class TestLaws:
         assert_frame_equal(survival_curve(shuffled, "segment"), survival_curve(table, "segment"))
         assert_frame_equal(shuffled, before)
 
+    @pytest.mark.slow
     @given(tables())
     @settings(max_examples=60, deadline=None)
     def test_by_equals_the_group_alone_and_counts_equal_repeated_rows(self, table: pd.DataFrame) -> None:
@@ -293,6 +297,7 @@ class TestLaws:
             alone = together[together["segment"] == segment].drop(columns="segment").reset_index(drop=True)
             assert_frame_equal(survival_curve(part), alone)
 
+    @pytest.mark.slow
     @given(tables())
     @settings(max_examples=60, deadline=None)
     def test_curve_read_at_its_own_times(self, table: pd.DataFrame) -> None:

@@ -59,6 +59,7 @@ def test_a_month_without_amounts_takes_the_month_before() -> None:
     assert own.value(own.path(85), terms(85)).amount == pytest.approx(85.0)
 
 
+@pytest.mark.slow
 @pytest.mark.lifelines
 def test_a_constant_hazard_beyond_the_data_in_closed_form() -> None:
     # exponential lives of mean 500 days seen for 300: value of the horizon = (1 - e^(-h 1500)) / h with h = 1/500 + the force of interest
@@ -73,6 +74,7 @@ def test_a_constant_hazard_beyond_the_data_in_closed_form() -> None:
     assert within == pytest.approx((1 - np.exp(-force * 300)) / force, rel=0.003)
 
 
+@pytest.mark.slow
 @pytest.mark.lifelines
 def test_a_residual_value_without_memory_is_that_of_a_new_unit() -> None:
     u = (np.arange(4000) + 0.5) / 4000

@@ -53,6 +53,7 @@ def test_every_class_is_described(public: dict[str, Any]) -> None:
     assert found == {}
 
 
+@pytest.mark.slow
 def test_every_function_is_described_completely(functions: dict[str, Callable]) -> None:
     assert {name: said for name, function in functions.items() if (said := complaints(function, COMPLETE))} == {}
 

@@ -86,23 +86,28 @@ def emitted(results: dict[str, pd.DataFrame], timed: dict[str, pd.DataFrame]) ->
     return pd.concat(tables, ignore_index=True)
 
 
+@pytest.mark.slow
 def test_every_metric_answers_in_the_one_shape(results: dict[str, pd.DataFrame]) -> None:
     assert results
     assert {name: list(table.columns) for name, table in results.items() if tuple(table.columns[-len(COLUMNS) :]) != COLUMNS} == {}
 
 
+@pytest.mark.slow
 def test_the_main_metric_bears_the_name_of_its_function(results: dict[str, pd.DataFrame]) -> None:
     assert [name for name, table in results.items() if NAMED_OTHERWISE.get(name, name) not in set(table["metric"])] == []
 
 
+@pytest.mark.slow
 def test_every_metric_that_is_computed_is_explained(emitted: pd.DataFrame) -> None:
     assert set(emitted["metric"]) <= set(glossary.names())
 
 
+@pytest.mark.slow
 def test_every_metric_that_is_explained_is_computed(emitted: pd.DataFrame) -> None:
     assert set(glossary.names()) <= set(emitted["metric"])
 
 
+@pytest.mark.slow
 def test_an_entry_names_a_function_and_the_unit_that_are_used(emitted: pd.DataFrame) -> None:
     used = emitted.assign(unit=emitted["unit"].where(emitted["unit"].isin(UNITS), "currency")).groupby("metric")[["function", "unit"]].agg(set)
     wrong = [name for name, row in used.iterrows() if glossary.entry(name).function not in row["function"] or row["unit"] != {glossary.entry(name).unit}]

@@ -36,6 +36,7 @@ def of_first_accounts(table: pa.Table, accounts: int) -> pa.Table:
     return table.filter(pc.less(number, accounts))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [1000, 37])
 def test_an_account_is_the_same_in_a_larger_company(fifty: tuple[dict[str, pa.Table], object], block: int) -> None:
     larger, truth = simulate_tables(SMALL, 200, block=block)
@@ -44,6 +45,7 @@ def test_an_account_is_the_same_in_a_larger_company(fifty: tuple[dict[str, pa.Ta
     pd.testing.assert_frame_equal(truth.latent.head(50), fifty[1].latent)
 
 
+@pytest.mark.slow
 def test_the_size_of_blocks_does_not_matter(fifty: tuple[dict[str, pa.Table], object]) -> None:
     tables, truth = simulate_tables(SMALL, 50, block=7)
     assert all(tables[name].equals(table) for name, table in fifty[0].items())
@@ -62,6 +64,7 @@ def test_every_table_has_the_columns_and_types_of_the_contract(fifty: tuple[dict
     assert all(table.num_rows for table in tables.values())
 
 
+@pytest.mark.slow
 def test_a_stream_holds_what_memory_holds(fifty: tuple[dict[str, pa.Table], object], tmp_path: Path) -> None:
     truth = stream_tables(SMALL, 50, tmp_path / "company", block=20)
     written = sorted(path.name for path in (tmp_path / "company").iterdir())
@@ -106,6 +109,7 @@ def test_the_truth_is_frozen(fifty: tuple[dict[str, pa.Table], object]) -> None:
         truth.of("magic")
 
 
+@pytest.mark.slow
 def test_sign_ups_spread_over_the_window_and_grow() -> None:
     started = simulate_tables(Scenario(event_rate=0.0, probe_hours=24), 2_000)[0]["accounts"].to_pandas()["started_at"]
     assert started.min() >= pd.Timestamp("2024-11-01", tz="UTC")

@@ -12,6 +12,7 @@ import cs_analysis as cs
 from cs_analysis.errors import ParameterError
 
 
+@pytest.mark.slow
 def test_a_company_is_a_checked_dataset_without_warnings() -> None:
     ds, truth = cs.simulate_company(accounts=60, months=12, event_rate=0.1, probe_hours=6)
     assert len(ds.findings) == 0
@@ -22,6 +23,7 @@ def test_a_company_is_a_checked_dataset_without_warnings() -> None:
     assert ds.tables["accounts"].to_pandas()["account_id"].tolist() == truth.latent["account_id"].tolist()
 
 
+@pytest.mark.slow
 def test_a_streamed_company_is_the_same_dataset(tmp_path: Path) -> None:
     options = {"accounts": 30, "months": 6, "seed": 3, "event_rate": 0.2}
     here, _ = cs.simulate_company(**options)
@@ -56,6 +58,7 @@ def test_what_cannot_be_simulated_is_refused(options: dict[str, object], message
         cs.simulate_company(**options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{"accounts": 1, "months": 1}, {"accounts": 3, "months": 1, "event_rate": 0.0}, {"accounts": 2, "months": 60, "event_rate": 0.01}]
 )

@@ -67,6 +67,7 @@ def test_growth_adds_whole_seats() -> None:
     assert seats_after_growth(np.array([3, 10, 11]), 0.1).tolist() == [4, 11, 13]
 
 
+@pytest.mark.slow
 def test_phases_of_a_subscription_touch_and_never_overlap(company: object) -> None:
     phases = company["subscriptions"].sort_values(["subscription_id", "started_at"])
     following = phases.groupby("subscription_id")["started_at"].shift(-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from cs_analysis.data.simulator.people import account_names
 
@@ -15,6 +16,7 @@ def test_names_repeat_only_with_a_number_behind_them() -> None:
     assert names[3_200] == f"{names[0]} 3"
 
 
+@pytest.mark.slow
 def test_plan_and_seats_are_those_of_the_last_phase(company: object) -> None:
     last = company["subscriptions"].sort_values("started_at").groupby("account_id")[["plan", "seats"]].last()
     accounts = company["accounts"].set_index("account_id")[["plan", "seats"]]

@@ -28,6 +28,7 @@ def even_usage(**changes: float) -> Parameters:
     return replace(Parameters(), usage=replace(Parameters().usage, **{**even, **changes}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("week", [0, 1])
 def test_in_the_first_two_weeks_nobody_has_left(week: int) -> None:
     """The rate is 1.4 times the account's own: 1 - exp(-7 x 1.4 x rate), over the accounts whose week is over."""
@@ -39,6 +40,7 @@ def test_in_the_first_two_weeks_nobody_has_left(week: int) -> None:
     assert true == pytest.approx((1 - np.exp(-7 * 1.4 * rate)).mean(), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_early_days_end_within_a_week() -> None:
     """Days 7 to 10 at twice the rate and days 10 to 14 at the rate make 3 x 2 + 4 = 10 days of it."""
     scenario = Scenario(seed=3, event_rate=0.3, probe_hours=24, parameters=even_usage(early=2.0, early_days=10.0))

@@ -61,6 +61,7 @@ def test_a_session_belongs_to_one_user_and_is_short(company: object) -> None:
     assert (sessions["last"] - sessions["first"]).max() < pd.Timedelta("6h")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.0, 0.5])
 def test_the_event_rate_scales_sessions_and_leaves_first_uses(company: object, rate: float) -> None:
     other = simulate_tables(Scenario(event_rate=rate, probe_hours=24), 100)[0]["events"].to_pandas()
@@ -71,6 +72,7 @@ def test_the_event_rate_scales_sessions_and_leaves_first_uses(company: object, r
     assert abs(sessions[1] - rate / 0.2 * sessions[0]) <= 0.1 * sessions[0] * rate / 0.2
 
 
+@pytest.mark.slow
 def test_a_webinar_raises_usage_by_its_known_factor() -> None:
     """With a factor of 3 in place of 1.3 and nothing else changed, the events of the weeks after a webinar double or more."""
     usage = Parameters().usage

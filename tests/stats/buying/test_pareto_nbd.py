@@ -177,6 +177,7 @@ def same_leaving(rng: np.random.Generator, customers: int) -> tuple[np.ndarray, 
     return rng.gamma(1.5, 1 / 60, customers), np.full(customers, 1 / 200)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rates", [no_leaving, same_rates, same_leaving])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_model_on_its_edge_is_no_silent_success(rates: Callable[..., tuple[np.ndarray, np.ndarray]], seed: int) -> None:

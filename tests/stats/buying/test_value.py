@@ -31,6 +31,7 @@ def fits(rfm: pd.DataFrame) -> tuple[BuyingFit, GammaGammaFit]:
     return cs.fit_bg_nbd(rfm), cs.fit_gamma_gamma(rfm)
 
 
+@pytest.mark.slow
 def test_the_total_is_the_sum_over_customers_of_often_times_much(rfm: pd.DataFrame, fits: tuple[BuyingFit, GammaGammaFit]) -> None:
     total = total_value(*fits, rfm, **AHEAD)
     often = fits[0].discounted_purchases(horizon="273d", discount_rate=0.15)["estimate"].to_numpy()

@@ -32,6 +32,7 @@ def test_terms_come_back_from_expected_counts(terms: tuple[float, float, float])
     np.testing.assert_allclose(fit.coefficients["estimate"], terms, rtol=2e-4)
 
 
+@pytest.mark.slow
 def test_it_fits_no_worse_than_the_model_it_contains() -> None:
     rng = np.random.default_rng(6)
     for _ in range(10):

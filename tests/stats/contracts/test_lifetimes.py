@@ -29,6 +29,7 @@ def test_the_sum_without_discount_has_a_closed_form_or_none(alpha: float, beta: 
     assert periods_ahead(SBG, np.log([alpha, beta])) == pytest.approx(expected, rel=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("terms", [(0.26, 1.72, 1.58), (0.5, 1.0, 3.0), (3.0, 2.0, 0.6)])
 def test_weibull_sums_equal_adding_up(terms: tuple[float, float, float]) -> None:
     logs = np.log(terms)
