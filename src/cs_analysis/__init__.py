@@ -61,6 +61,7 @@ _PUBLIC = {
     "metrics.satisfaction": ("nps",),
     "report.run": ("run_report",),
     "report.pack": ("run_pack",),
+    "report.lists": ("write_list",),
 }
 _MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
 
