@@ -8,6 +8,7 @@ import ibis.expr.types as ir
 from cs_analysis.data.dataset import Dataset, engine_of, relation
 from cs_analysis.errors import MissingColumnsError
 from cs_analysis.facts.groups import By, group_columns, with_groups
+from cs_analysis.facts.kept import kept
 from cs_analysis.facts.policy import RevenuePolicy, needed_columns, policy_of
 from cs_analysis.facts.uses import later
 from cs_analysis.windows import parse_window
@@ -17,6 +18,7 @@ NEVER = ibis.timestamp("9999-12-31 00:00:00")
 _KEY = ["subscription_id", "phase_at"]
 
 
+@kept
 def effective_phases(ds: Dataset, *, by: By = None, policy: RevenuePolicy | str = "default") -> ir.Table:
     """Return the phases that count under a policy, staged; spells, months and movements are all made from them.
 

@@ -9,6 +9,7 @@ import pandas as pd
 from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset, cutoff, engine_of, relation
 from cs_analysis.facts.groups import By, group_columns, with_groups
+from cs_analysis.facts.kept import kept
 from cs_analysis.facts.periods import periods
 from cs_analysis.facts.phases import MONEY, NEVER, effective_phases, with_breaks
 from cs_analysis.facts.policy import RevenuePolicy, policy_of
@@ -16,6 +17,7 @@ from cs_analysis.facts.policy import RevenuePolicy, policy_of
 _RATE = "decimal(20, 12)"
 
 
+@kept
 def customer_spells(ds: Dataset, *, by: By = None, policy: RevenuePolicy | str = "default") -> ir.Table:
     """Return the stretches in which an account was a customer without a break, as a staged table.
 
@@ -55,6 +57,7 @@ def customers_by_period(ds: Dataset, *, period: Period, by: By = None, policy: R
     return engine.run(counts.order_by(keys))
 
 
+@kept
 def phase_months(ds: Dataset, *, by: By = None, policy: RevenuePolicy | str = "default") -> ir.Table:
     """Return the amount of each phase that counts in each month, in the reporting currency, as a staged table.
 
