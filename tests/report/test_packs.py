@@ -65,13 +65,19 @@ row = {"metric": "nps", "unit": "points", "estimate": 12.0, "conf_low": None, "c
 display({"text/html": "<p>shown</p>", "application/vnd.cs-analysis.kpi+json": {"kind": "kpi", "rows": [row]}}, raw=True)"""
 
 
+LISTS = """from IPython.display import display
+for name, text in (("to_call", "old"), ("to_call", '"name"\\r\\n"Überfluß"\\r\\n'), ("gone", "")):
+    display({"text/html": "", "application/vnd.cs-analysis.list+json": {"name": name, "text": text}}, raw=True)"""
+
+
 @pytest.mark.slow
 class TestDemoPack:
     def test_holds_pages_numbers_notebooks_and_a_manifest(self, pack: Path) -> None:
         names = {path.relative_to(pack).as_posix() for path in pack.rglob("*") if path.is_file()}
         pages = {name for report in list_reports() for name in (f"{report.name}.html", f"notebooks/{report.name}.ipynb")}
         assert {"churn.html", "overview.html"} < pages
-        assert names == {"index.html", *pages, *NUMBERS, "run.json"}
+        lists = {name for about in json.loads((pack / "run.json").read_text())["reports"].values() for name in about["lists"]}
+        assert names == {"index.html", *pages, *lists, *NUMBERS, "run.json"}
         assert is_complete(pack)
 
     def test_the_manifest_says_with_what_it_was_made(self, pack: Path) -> None:
@@ -223,6 +229,22 @@ class TestFailure:
         assert list(result.errors) == ["odd"]
         assert "must be a kind (kpi or estimates) and rows with metric" in result.errors["odd"]
         assert [row["report"] for row in json.loads((result.folder / "kpis.json").read_text())] == ["sound"]
+
+    def test_lists_lie_beside_the_pages_and_go_with_their_pack(self, tmp_path: Path, small: cs.Dataset) -> None:
+        out = tmp_path / "out"
+        for source, expected in ((LISTS, ["calls-gone.csv", "calls-to_call.csv"]), (EMITS, [])):
+            assert run_batch([notebook(tmp_path, "calls", source)], small, out).ok
+            assert sorted(path.name for path in out.glob("lists/*")) == expected
+            if expected:
+                assert (out / "lists" / "calls-to_call.csv").read_bytes() == b"\xef\xbb\xbf" + '"name"\r\n"Überfluß"\r\n'.encode()
+        assert not (out / "lists").exists()
+
+    @pytest.mark.parametrize("name", ["../escape", "a/b", "", "A", ".x"])
+    def test_a_list_that_would_lie_elsewhere_is_the_error_of_its_report(self, tmp_path: Path, small: cs.Dataset, name: str) -> None:
+        result = run_batch([notebook(tmp_path, "odd", LISTS.replace("gone", name))], small, tmp_path / "pack" / "out")
+        assert "must have a name of small letters, digits and _" in result.errors["odd"]
+        assert [path.name for path in (tmp_path / "pack").iterdir()] == ["out"]
+        assert not (result.folder / "lists").exists()
 
     def test_two_runs_leave_equal_notebooks(self, tmp_path: Path, small: cs.Dataset) -> None:
         run = notebook(tmp_path, "same", EMITS)

@@ -20,7 +20,7 @@ from cs_analysis.data.dataset import Dataset
 from cs_analysis.data.fingerprint import fingerprint
 from cs_analysis.errors import ReportError
 from cs_analysis.report import markup
-from cs_analysis.report.collect import collected
+from cs_analysis.report.collect import collected, collected_lists
 from cs_analysis.report.execution import execute
 from cs_analysis.report.html import Listed, index_html, report_html
 from cs_analysis.report.notebooks import Report, read_notebook
@@ -48,13 +48,14 @@ class Run:
 
 @dataclass
 class _Result:
-    """What a run left: its error (or nothing), the seconds it took, its numbers and its cards."""
+    """What a run left: its error (or nothing), the seconds it took, its numbers, its lists and its cards."""
 
     run: Run
     error: str
     seconds: float
     kpis: list[dict[str, Any]] = field(default_factory=list)
     estimates: list[dict[str, Any]] = field(default_factory=list)
+    lists: dict[str, str] = field(default_factory=dict)
     cards: str = ""
 
 
@@ -96,6 +97,7 @@ def run_batch(
             _tell(progress, _told(results[-1]))
         errors = {result.run.report.name: result.error for result in results if result.error}
         _write_numbers(results, folder)
+        _write_lists(results, folder)
         (folder / "index.html").write_text(_index(results, ds, month=month), encoding="utf-8")
         _write_json(folder / "run.json", _manifest(results, ds, seconds=time.perf_counter() - started))
         place = move(folder, out, complete=not errors)
@@ -111,6 +113,7 @@ def _run(run: Run, folder: Path, *, timeout: int | None) -> _Result:
     result = _Result(run, error, time.perf_counter() - started, cards=_cards(notebook))
     try:
         result.kpis, result.estimates = collected(notebook, report=name)
+        result.lists = collected_lists(notebook)
     except ReportError as malformed:
         result.error = error = error or str(malformed)
     (folder / f"{name}.html").write_text(report_html(notebook, title=run.report.title, language=run.language, error=error), encoding="utf-8")
@@ -145,6 +148,17 @@ def _write_numbers(results: Sequence[_Result], folder: Path) -> None:
     _write_json(folder / "kpis.json", [row for result in results for row in result.kpis])
 
 
+def _write_lists(results: Sequence[_Result], folder: Path) -> None:
+    for path, text in (pair for result in results for pair in _list_files(result).items()):
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8-sig", newline="")
+
+
+def _list_files(result: _Result) -> dict[str, str]:
+    """Return the texts of a report's lists by their paths within the pack."""
+    return {f"lists/{result.run.report.name}-{name}.csv": text for name, text in result.lists.items()}
+
+
 def _one_type(values: pd.Series) -> pd.Series:
     """Return a key column as numbers if all of it are, else as text; a report without the key has none."""
     numbers = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
@@ -170,7 +184,10 @@ def _manifest(results: Sequence[_Result], ds: Dataset, *, seconds: float) -> dic
         "seed": 0,
         "seconds": round(seconds, 2),
         "versions": {"cs-analysis": __version__, "python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
-        "reports": {r.run.report.name: {"parameters": dict(r.run.values), "error": r.error, "seconds": round(r.seconds, 2)} for r in results},
+        "reports": {
+            r.run.report.name: {"parameters": dict(r.run.values), "error": r.error, "seconds": round(r.seconds, 2), "lists": list(_list_files(r))}
+            for r in results
+        },
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ from cs_analysis.errors import ReportError
 from cs_analysis.stats.estimates import COLUMNS
 
 MIME = "application/vnd.cs-analysis.kpi+json"
+LIST_MIME = "application/vnd.cs-analysis.list+json"
+_LIST_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _DIGITS = 10
 
 
@@ -32,21 +35,34 @@ def collected(notebook: NotebookNode, *, report: str) -> tuple[list[dict[str, An
     return _rows(kpis, report), _rows(payloads, report)
 
 
+def collected_lists(notebook: NotebookNode) -> dict[str, str]:
+    """Return the lists that an executed notebook handed on, as CSV text by name; of two with one name the later."""
+    lists = {}
+    for data in _outputs(notebook):
+        if LIST_MIME in data:
+            payload = data[LIST_MIME]
+            named = isinstance(payload, dict) and all(isinstance(payload.get(key), str) for key in ("name", "text"))
+            if not named or not _LIST_NAME.fullmatch(payload["name"]):
+                raise ReportError(f"a list handed on as {LIST_MIME} must have a name of small letters, digits and _, and a text; a cell handed on another.")
+            lists[payload["name"]] = payload["text"]
+    return lists
+
+
 def _rows(payloads: list[dict[str, Any]], report: str) -> list[dict[str, Any]]:
     named = ({"report": report, **_ordered(row)} for payload in payloads for row in payload["rows"])
     return list({json.dumps(row): row for row in named}.values())
 
 
 def _payloads(notebook: NotebookNode) -> Iterator[dict[str, Any]]:
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if MIME in output.get("data", {}):
-                payload = output["data"][MIME]
-                if not _is_payload(payload):
-                    raise ReportError(
-                        f"numbers handed on as {MIME} must be a kind (kpi or estimates) and rows with {', '.join(COLUMNS)}; a cell handed on others."
-                    )
-                yield payload
+    for data in _outputs(notebook):
+        if MIME in data:
+            if not _is_payload(data[MIME]):
+                raise ReportError(f"numbers handed on as {MIME} must be a kind (kpi or estimates) and rows with {', '.join(COLUMNS)}; a cell handed on others.")
+            yield data[MIME]
+
+
+def _outputs(notebook: NotebookNode) -> Iterator[dict[str, Any]]:
+    return (output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", []))
 
 
 def _is_payload(payload: Any) -> bool:

@@ -116,9 +116,15 @@ def _foreign(place: Path) -> str | None:
     if not place.is_dir():
         return "a file"
     reports = manifest(place).get("reports")
-    own = {*_OWN, *(name for report in reports for name in (f"{report}.html", f"notebooks/{report}.ipynb"))} if reports is not None else set()
+    own = {*_OWN, *(name for report, about in reports.items() for name in _files(report, about))} if reports is not None else set()
     there = (path.relative_to(place) for path in place.rglob("*"))
     return next((str(path) for path in there if path.as_posix() not in own and not set(path.parts) & set(_LEFT_BY_OTHERS)), None)
+
+
+def _files(report: str, about: Any) -> list[str]:
+    """Return what a run puts into a pack for a report, beside the files of the pack itself."""
+    lists = about.get("lists", []) if isinstance(about, dict) else []
+    return [f"{report}.html", f"notebooks/{report}.ipynb", *(["lists", *lists] if lists else [])]
 
 
 def _tidy(place: Path) -> None:
