@@ -48,6 +48,7 @@ _PUBLIC = {
     "metrics.retention": ("cohort_retention", "retention_definitions"),
     "metrics.retention_outlook": ("retention_projection", "retention_backtest"),
     "metrics.churn": ("logo_churn_rate", "customer_survival"),
+    "metrics.renewals": ("renewal_rate", "renewal_hazard"),
     "metrics.revenue": ("mrr", "mrr_movements"),
     "metrics.revenue_retention": ("net_revenue_retention", "gross_revenue_retention", "net_revenue_retention_without_largest", "revenue_churn_rate"),
     "metrics.revenue_mix": ("quick_ratio", "arpa", "arpa_change", "arpu"),

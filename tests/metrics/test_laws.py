@@ -67,6 +67,8 @@ WITHOUT_LIMITS = {
     "ltv_to_cac",
     "cac_payback",
     "order_value",
+    "renewal_rate",
+    "renewal_hazard",
 }  # rows whose limits are missing, as their docstrings say
 ONE_ACCOUNT = {
     "stickiness",
@@ -80,6 +82,7 @@ ONE_ACCOUNT = {
     "retention_definitions",
 }  # says nothing of others
 FACTS = {
+    "ended_before_renewal",
     "beyond_data_share",
     "family_weight",
     "survival_fit_gap",

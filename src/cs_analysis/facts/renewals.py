@@ -72,9 +72,9 @@ def _renewals(ds: Dataset, spells: ir.Table, period: RenewalPeriod) -> ir.Table:
     first = engine_of(ds).run(spells.agg(first=spells.started_at.min()).order_by("first"))["first"].iloc[0]
     changes = offset_changes(ds.calendar, end - pd.Timedelta(1, "us") if pd.isna(first) else first, end)
     now = end.tz_localize("UTC").tz_convert(ds.calendar.zone).tz_localize(None)
-    start = _on_the_wall(spells.started_at, changes)
+    start = on_the_wall(spells.started_at, changes)
     left = spells.ended_at.notnull() & (spells.ended_at < ibis.literal(end))
-    until = ibis.ifelse(left, _on_the_wall(spells.ended_at, changes), ibis.literal(now))
+    until = ibis.ifelse(left, on_the_wall(spells.ended_at, changes), ibis.literal(now))
     return spells.mutate(
         cohort=start.truncate(_UNITS[period]).cast("date"),
         renewals_due=_before(start, ibis.literal(now), MONTHS[period]),
@@ -82,7 +82,8 @@ def _renewals(ds: Dataset, spells: ir.Table, period: RenewalPeriod) -> ir.Table:
     )
 
 
-def _on_the_wall(instants: ir.TimestampValue, changes: list[tuple[pd.Timestamp, int]]) -> ir.TimestampValue:
+def on_the_wall(instants: ir.TimestampValue, changes: list[tuple[pd.Timestamp, int]]) -> ir.TimestampValue:
+    """Return instants in UTC as the local clock showed them, given the changes of its offset (`offset_changes`)."""
     seconds = ibis.cases(*((instants >= since, offset) for since, offset in reversed(changes)), else_=changes[0][1])
     return instants + seconds.as_interval("s")
 
