@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from cs_analysis.stats.cox.design import CoxData
 
 DAY = 10**9
 GOLDEN = Path(__file__).resolve().parent / "golden" / "cox"
 
 
-class Design(NamedTuple):
-    """The fields of a `CoxData`."""
-
-    x: np.ndarray
-    terms: tuple[str, ...]
-    enter: np.ndarray
-    leave: np.ndarray
-    observed: np.ndarray
-    weights: np.ndarray
-    stratum: np.ndarray
-    cluster: np.ndarray | None
-    ties: str
-
-
-def design(x: Any, leave: Any, observed: Any, **others: Any) -> Design:
+def design(x: Any, leave: Any, observed: Any, **others: Any) -> CoxData:
     """Return a design from plain lists; times in days."""
     x = np.asarray(x, dtype="float64").reshape(len(leave), -1)
     given = {"enter": np.zeros(len(leave)), "weights": np.ones(len(leave)), "stratum": np.zeros(len(leave)), "cluster": None, "ties": "efron"} | others
@@ -34,10 +22,10 @@ def design(x: Any, leave: Any, observed: Any, **others: Any) -> Design:
     enter, left = (np.rint(np.asarray(days, dtype="float64") * DAY).astype("int64") for days in (given["enter"], leave))
     cluster = None if given["cluster"] is None else np.asarray(given["cluster"], dtype="int64")
     weights, stratum = np.asarray(given["weights"], dtype="float64"), np.asarray(given["stratum"], dtype="int64")
-    return Design(x, tuple(terms), enter, left, np.asarray(observed, dtype=bool), weights, stratum, cluster, given["ties"])
+    return CoxData(x, tuple(terms), enter, left, np.asarray(observed, dtype=bool), weights, stratum, cluster, given["ties"])
 
 
-def random_design(seed: int, *, rows: int = 30, late: bool = True, weighted: bool = True, strata: int = 2, ties: str = "efron") -> Design:
+def random_design(seed: int, *, rows: int = 30, late: bool = True, weighted: bool = True, strata: int = 2, ties: str = "efron") -> CoxData:
     """Return a random design in which many times, and the values of a covariate, are tied."""
     rng = np.random.default_rng(seed)
     enter = rng.integers(0, 4, rows) * late
@@ -48,7 +36,7 @@ def random_design(seed: int, *, rows: int = 30, late: bool = True, weighted: boo
     return design(x, leave, rng.random(rows) < 0.7, enter=enter, weights=weights, stratum=rng.integers(0, strata, rows), cluster=cluster, ties=ties)
 
 
-def golden_design(case: str, ties: str = "efron") -> tuple[Design, np.ndarray]:
+def golden_design(case: str, ties: str = "efron") -> tuple[CoxData, np.ndarray]:
     """Return a public data set as a design, and the coefficients that R fits."""
     table = pd.read_csv(GOLDEN / "diagnostics_data.csv").query("case == @case")
     fitted = pd.read_csv(GOLDEN / "diagnostics_beta.csv").query("case == @case and ties == @ties")

@@ -27,6 +27,7 @@ _PUBLIC = {
     "stats.comparison": ("logrank_test",),
     "stats.differences": ("compare", "compare_with_rest"),
     "stats.resampling": ("bootstrap",),
+    "stats.cox.concordance": ("concordance",),
     "stats.bass": ("fit_bass", "BassFit"),
     "stats.contracts.sbg": ("fit_sbg", "SBGFit"),
     "stats.contracts.bdw": ("fit_bdw", "BDWFit"),

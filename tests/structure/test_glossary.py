@@ -76,6 +76,7 @@ def timed() -> dict[str, pd.DataFrame]:
         "median_time": cs.median_time(waiting),
         "restricted_mean_time": cs.restricted_mean_time(waiting, horizon="3d"),
         "cumulative_incidence": cs.cumulative_incidence(waiting),
+        "concordance": cs.concordance(waiting, [3.0, 1.0, 2.0]),
     }
 
 

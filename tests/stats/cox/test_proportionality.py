@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from scipy import special
 
-from cox_designs import DAY, Design, design, golden_design, random_design
+from cox_designs import DAY, design, golden_design, random_design
 from cs_analysis.errors import NotEnoughDataError, ParameterError
+from cs_analysis.stats.cox.design import CoxData
 from cs_analysis.stats.cox.proportionality import proportionality_test, schoenfeld
 
 CASES = ("lung", "lung_strata_weights", "veteran", "veteran_months", "heart", "heart_strata", "rossi", "pbc_age", "drawn")
@@ -45,13 +46,13 @@ def test_residuals_equal_to_r(golden: Callable[[str], pd.DataFrame], case: str) 
             np.testing.assert_allclose(own[["time_days", "residual"]], wanted.sort_values(["time_days", "residual"])[["time_days", "residual"]], rtol=1e-9)
 
 
-def at_risk(data: Design, row: int) -> np.ndarray:
+def at_risk(data: CoxData, row: int) -> np.ndarray:
     """Return the rows at risk when a row ends."""
     time, from_start = data.leave[row], data.enter == 0
     return ((data.enter < time) | from_start) & (data.leave >= time) & (data.stratum == data.stratum[row])
 
 
-def log_likelihood(data: Design, beta: np.ndarray, trend: np.ndarray) -> float:
+def log_likelihood(data: CoxData, beta: np.ndarray, trend: np.ndarray) -> float:
     """Return the partial log-likelihood with coefficients beta of x and of x times the row's trend at each end, term by term."""
     plain, moving, total = *np.split(beta, 2), 0.0
     for row in np.flatnonzero(data.observed):
@@ -78,7 +79,7 @@ def derivatives(function: Callable[[np.ndarray], float], point: np.ndarray, step
     return gradient, hessian / step**2
 
 
-def fitted(data: Design) -> np.ndarray:
+def fitted(data: CoxData) -> np.ndarray:
     """Return the maximum of the written-out likelihood, by Newton steps."""
     beta = np.zeros(data.x.shape[1])
     for _ in range(12):

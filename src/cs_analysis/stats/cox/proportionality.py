@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from scipy import special
 from scipy.stats import rankdata
 
 from cs_analysis.errors import NotEnoughDataError, ParameterError
-from cs_analysis.stats.cox.moments import Moments
+from cs_analysis.stats.cox.moments import Moments, RiskSums
 from cs_analysis.stats.durations import GRID_PER_DAY
 from cs_analysis.stats.risk import Floats, Rows, risk_table
 from cs_analysis.stats.survival import product_limit
@@ -25,9 +25,10 @@ _SINGULAR = 1e-10  # a variance this small beside the term's own information is 
 def proportionality_test(data: CoxData, beta: Floats, *, transform: str = "km", groups: Mapping[str, Sequence[str]] | None = None) -> pd.DataFrame:
     """Score test of whether each hazard ratio stays the same over time.
 
-    It asks whether x g(t), added to the model, deserves a coefficient. With the coefficients at the maximum and those of x g(t) at 0, U are the scores of the latter and V their information given the former;
-    the statistic of a term is U' V^-1 U over its own columns, that of `GLOBAL` over all. Weights, strata, late entries and the
-    treatment of ties are those of the fit. Rows of one cluster count as independent, so that with many rows a cluster the test finds too much.
+    It asks whether x g(t), added to the model, deserves a coefficient. With the coefficients at the maximum and those of x g(t) at 0, U are
+    the scores of the latter and V their information given the former; the statistic of a term is U' V^-1 U over its own columns, that of
+    `GLOBAL` over all. Weights, strata, late entries and the treatment of ties are those of the fit. Rows of one cluster count as
+    independent, so that with many rows a cluster the test finds too much.
 
     Parameters
     ----------
@@ -91,8 +92,8 @@ def schoenfeld(data: CoxData, beta: Floats) -> pd.DataFrame:
     Schoenfeld (1982), Biometrika 69, 239-241. Grambsch and Therneau (1994), Biometrika 81, 515-526.
     """
     moments = Moments.of(data)
-    risk = _RiskSums.of(data, beta, moments=moments)
-    residual = _centred(data)[moments.ended] - risk.mean()[moments.place]
+    risk = RiskSums.of(data, beta, moments=moments)
+    residual = risk.x[moments.ended] - risk.mean()[moments.place]
     (information,) = risk.information([np.ones(len(moments.time))])
     scaled = np.asarray(beta) + len(moments.ended) * np.linalg.solve(information, residual.T).T
     order = np.argsort(moments.time[moments.place], kind="stable")
@@ -101,73 +102,9 @@ def schoenfeld(data: CoxData, beta: Floats) -> pd.DataFrame:
     return pd.DataFrame({**keys, "residual": scaled[order].ravel()})
 
 
-class _RiskSums(NamedTuple):
-    """Weighted sums over risk sets at the coefficients of the fit, and Efron's shares of the tied ends in them.
-
-    `total` and `tied` are, at each moment, the sums of hazards (first column) and hazards times covariates over those at risk and over
-    those who end then. Step k of d tied ends takes off k/d of the latter (Breslow: nothing) and weighs `weight` = mean weight of the ends;
-    `share` is k/d and `rate` one over the sum of hazards that is left, `moment` whose step it is.
-    """
-
-    x: Floats
-    hazard: Floats
-    total: Floats
-    tied: Floats
-    share: Floats
-    rate: Floats
-    weight: Floats
-    moments: Moments
-
-    @classmethod
-    def of(cls, data: CoxData, beta: Floats, *, moments: Moments) -> _RiskSums:
-        x = _centred(data)
-        risk = x @ np.asarray(beta, dtype="float64")
-        hazard = data.weights * np.exp(risk - risk.max())
-        sums = np.column_stack([hazard, x * hazard[:, None]])
-        ends, place, tied = moments.ended, moments.place, moments.tied
-        total = moments.at_risk(sums)
-        of_ends = np.column_stack([np.bincount(place, column, len(tied)) for column in sums[ends].T])
-        step = np.arange(len(place)) - (np.cumsum(tied) - tied)[place]
-        share = step / tied[place] if data.ties == "efron" else np.zeros(len(place))
-        rate = 1 / (total[place, 0] - share * of_ends[place, 0])
-        weight = (np.bincount(place, data.weights[ends], len(tied)) / tied)[place]
-        return cls(x, hazard, total, np.asarray(of_ends, dtype="float64"), share, rate, weight, moments)
-
-    def sum_of(self, values: Floats) -> Floats:
-        """Return the sum of one value a step at each moment."""
-        return np.asarray(np.bincount(self.moments.place, values, len(self.moments.time)))
-
-    def mean(self) -> Floats:
-        """Return the covariates' mean over each risk set, averaged over the steps of ties."""
-        count = self.sum_of(np.ones(len(self.rate)))[:, None]
-        return np.asarray((self.sum_of(self.rate)[:, None] * self.total - self.sum_of(self.rate * self.share)[:, None] * self.tied)[:, 1:] / count)
-
-    def information(self, factors: Sequence[Floats]) -> list[Floats]:
-        """Return the sum over the moments of factor x variance of the covariates in the risk set, for each of the factors.
-
-        The second moments are one Gram matrix of the rows, each weighted by its hazard times what it is multiplied by at all its moments.
-        """
-        return [self._information(factor) for factor in factors]
-
-    def _information(self, factor: Floats) -> Floats:
-        rate, share = self.rate * self.weight * factor[self.moments.place], self.share
-        gram = self.hazard * self.moments.over(self.sum_of(rate))
-        gram[self.moments.ended] -= self.hazard[self.moments.ended] * self.sum_of(rate * share)[self.moments.place]
-        total, tied = self.total[:, 1:], self.tied[:, 1:]
-        squares = [self.sum_of(rate * self.rate * share**power)[:, None] for power in range(3)]
-        cross = (total * squares[1]).T @ tied
-        means = (total * squares[0]).T @ total - cross - cross.T + (tied * squares[2]).T @ tied
-        return np.asarray((self.x * gram[:, None]).T @ self.x - means)
-
-
-def _centred(data: CoxData) -> Floats:
-    """Return the covariates less their means, which changes no difference between units and saves digits."""
-    return np.asarray(data.x - data.x.mean(axis=0))
-
-
 def _score_of_trend(data: CoxData, beta: Floats, *, moments: Moments, trend: Floats) -> tuple[Floats, Floats]:
     """Return the scores of the columns x g(t) and their variance given those of x, all scaled to the terms' own information."""
-    risk = _RiskSums.of(data, beta, moments=moments)
+    risk = RiskSums.of(data, beta, moments=moments)
     plain, once, twice = risk.information([trend**power for power in range(3)])
     step = trend[moments.place] * data.weights[moments.ended]
     expected = risk.sum_of(risk.weight * trend[moments.place])[:, None] * risk.mean()
