@@ -94,8 +94,9 @@ def _refuse_common(terms: Sequence[str], information: Floats, scale: Floats) -> 
     """Raise if some combination has the same value for all at risk at one time."""
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
     if values[0] < _EXPLAINED:
+        parts = vectors[:, 0] / scale
         raise ParameterError(
-            f"no hazard ratio of {combination(terms, vectors[:, 0] / scale)} can be told: at every time at which somebody ends it has the same "
+            f"no hazard ratio of {combination(terms, parts / parts[np.argmax(np.abs(parts))])} can be told: at every time at which somebody ends it has the same "
             "value for all at risk (as calendar dates or the time itself have). Leave it, or one of its parts, out."
         )
 

@@ -84,8 +84,8 @@ class _Search(NamedTuple):
         inequalities = np.empty((0, self.x.shape[1]))
         for _ in range(_MOST_ROUNDS):
             broken = self._broken(direction)
-            if not len(broken):
-                return direction if self.rise @ direction > _RISES else None
+            if not len(broken) and self.rise @ direction > _RISES:
+                return direction
             inequalities = np.vstack([inequalities, broken])
             solved = optimize.linprog(-self.rise, A_ub=-inequalities, b_ub=np.zeros(len(inequalities)), bounds=(-1, 1), method="highs")
             direction = solved.x
