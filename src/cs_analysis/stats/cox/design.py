@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cs_analysis.errors import MissingColumnsError, NotEnoughDataError, ParameterError
+from cs_analysis.errors import MissingColumnsError, ParameterError
 from cs_analysis.stats.cox.terms import Terms, read_terms
-from cs_analysis.stats.risk import By, Flags, Floats, Integers, by_columns, read_rows
+from cs_analysis.stats.risk import By, Flags, Floats, Integers, read_rows
 
 TIES = ("efron", "breslow")
 
@@ -49,6 +49,19 @@ class CoxData(NamedTuple):
     cluster: Integers | None
     ties: str
 
+    def at(self, rows: Integers) -> CoxData:
+        """Return the rows with these numbers, in their order and as often as they are named."""
+        cluster = None if self.cluster is None else self.cluster[rows]
+        return self._replace(
+            x=self.x[rows],
+            enter=self.enter[rows],
+            leave=self.leave[rows],
+            observed=self.observed[rows],
+            weights=self.weights[rows],
+            stratum=self.stratum[rows],
+            cluster=cluster,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Design:
@@ -57,6 +70,22 @@ class Design:
     data: CoxData
     terms: Terms
     strata: pd.DataFrame
+
+    def stratum_of(self, table: pd.DataFrame) -> Integers:
+        """Return the codes of the strata of another table's rows; raise where a row is in none of the fit."""
+        names = list(self.strata.columns)
+        if not names:
+            return np.zeros(len(table), dtype="int64")
+        absent = [name for name in names if name not in table.columns]
+        if absent:
+            raise MissingColumnsError(absent, table.columns, table="table")
+        code = table[names].merge(self.strata.assign(_code=range(len(self.strata))), how="left", on=names)["_code"]
+        unknown = code.isna().to_numpy()
+        if unknown.any():
+            first = int(np.argmax(unknown))
+            found = ", ".join(f"{name} {value!r}" for name, value in table[names].iloc[first].items())
+            raise ParameterError(f"every row must be in a stratum of the fit; row {table.index[first]!r} has {found}. Leave it out.")
+        return np.asarray(code, dtype="int64")
 
 
 def read_design(
@@ -69,7 +98,7 @@ def read_design(
     MissingColumnsError, ParameterError
         A column is absent, a value breaks a rule or is missing, the ties method is unknown.
     NotEnoughDataError
-        There is no row, no end, or not even one end a term.
+        There is no row.
     """
     if ties not in TIES:
         raise ParameterError(f"ties must be 'efron' or 'breslow', not {ties!r}.")
@@ -87,14 +116,8 @@ def read_design(
         ties=ties,
     )
     if rows.count is not None and rows.count.max() > 1:
-        data = _repeated(data, rows.count)
-    _check_enough(data, by_columns(strata))
+        data = data.at(np.repeat(np.arange(len(rows.count)), rows.count))  # tied ends are told from one heavy end
     return Design(data, terms, rows.keys)
-
-
-def _repeated(data: CoxData, count: Integers) -> CoxData:
-    """Return the rows as often as they count: tied ends are told from one heavy end."""
-    return CoxData(*(np.repeat(value, count, axis=0) if isinstance(value, np.ndarray) else value for value in data))
 
 
 def _weights(table: pd.DataFrame, name: str | None) -> Floats:
@@ -124,14 +147,3 @@ def _clusters(table: pd.DataFrame, name: str | None) -> Integers | None:
         first, rows = table.index[int(np.argmax(codes < 0))], int((codes < 0).sum())
         raise ParameterError(f"the cluster {name} must be known in every row; {rows} rows have none (first row {first!r}). Fill it in or leave them out.")
     return np.asarray(codes, dtype="int64")
-
-
-def _check_enough(data: CoxData, strata: Sequence[str]) -> None:
-    ends = int(data.observed.sum())
-    if ends == 0:
-        raise NotEnoughDataError(f"nobody has ended among {len(data.leave)} rows, so that no hazard can be compared. Wait longer, or widen the selection.")
-    if ends < len(data.terms):
-        within = f" within strata of {', '.join(strata)}" if strata else ""
-        raise NotEnoughDataError(
-            f"{len(data.terms)} terms need at least as many ends, better ten times as many; there are {ends}{within}. Use fewer covariates or join levels."
-        )

@@ -35,7 +35,7 @@ class Terms:
 
     def of(self, table: pd.DataFrame) -> Floats:
         """Return the columns of the model for a table that has the covariates."""
-        check_present(table, [name for name, _ in self._columns])
+        check_present(table, [name for name, _ in self._columns], called="table")
         x = self._from_columns(table) if self._formula is None else _evaluated(self._formula, table).to_numpy("float64")
         _refuse_infinite(x, names=self.names, table=table)
         return x
@@ -71,11 +71,11 @@ def read_terms(table: pd.DataFrame, covariates: str | Sequence[str]) -> Terms:
     return Terms(tuple(terms), places, columns)
 
 
-def check_present(table: pd.DataFrame, names: Sequence[str]) -> None:
+def check_present(table: pd.DataFrame, names: Sequence[str], *, called: str = "durations") -> None:
     """Raise unless the table has the columns and a value in every row of them."""
     absent = [name for name in names if name not in table.columns]
     if absent:
-        raise MissingColumnsError(absent, table.columns, table="durations")
+        raise MissingColumnsError(absent, table.columns, table=called)
     banned = [name for name in names if name in OUTCOMES]
     if banned:
         raise ParameterError(f"{banned[0]!r} cannot be a covariate: it is what is explained, or how many units a row stands for. Leave it out.")

@@ -1,0 +1,116 @@
+"""Hazards and covariates summed over risk sets, with Efron's or Breslow's treatment of ends at the same moment.
+
+Of d tied ends, step k = 0, ..., d - 1 takes k/d of the tied hazards off the risk set (Efron; Breslow: nothing) and weighs the mean weight of the
+d ends. All sums over rows are weighted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cs_analysis.stats.cox.design import CoxData
+from cs_analysis.stats.cox.moments import Moments
+from cs_analysis.stats.risk import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """What does not depend on coefficients. One entry an end, in the order of `moments.ended`.
+
+    Attributes
+    ----------
+    data, moments
+        The rows, and the moments at which units end.
+    share : array
+        k/d, what the step takes off the tied ends.
+    weight : array
+        Mean weight of the ends tied with this one.
+    efron : bool
+        Whether any share is above 0.
+    """
+
+    data: CoxData
+    moments: Moments
+    share: Floats
+    weight: Floats
+    efron: bool
+
+    @classmethod
+    def of(cls, data: CoxData) -> Steps:
+        """Return the steps of a design."""
+        moments = Moments.of(data)
+        tied, place = moments.tied, moments.place
+        step = np.arange(len(place)) - (np.cumsum(tied) - tied)[place]
+        share = step / tied[place] if data.ties == "efron" else np.zeros(len(place))
+        weight = np.bincount(place, data.weights[moments.ended], len(tied)) / tied
+        return cls(data, moments, share, weight[place], bool(share.any()))
+
+    def sum_of(self, values: Floats) -> Floats:
+        """Return the sum of one value a step at each moment."""
+        return np.asarray(np.bincount(self.moments.place, values, len(self.moments.time)))
+
+    def of_ends(self, values: Floats) -> Floats:
+        """Return the sums of columns (a row for each row of the data) over those that end at each moment."""
+        return np.column_stack([self.sum_of(column) for column in values[self.moments.ended].T])
+
+    def over(self, values: Floats) -> Floats:
+        """Return for each row the sum of one value a step over its time at risk, of which tied ends see only a part."""
+        seen = self.moments.over(self.sum_of(values))
+        if self.efron:
+            seen[self.moments.ended] -= self.sum_of(values * self.share)[self.moments.place]
+        return seen
+
+
+@dataclass(frozen=True, eq=False)
+class RiskSums:
+    """Sums over risk sets at given coefficients.
+
+    Attributes
+    ----------
+    steps
+        The steps they belong to.
+    hazard : array
+        Relative hazard of each row, without its weight and divided by the exponential of `level`.
+    level : array
+        Of each stratum: the highest linear predictor, so that no exponential overflows.
+    left : array
+        Of each step: sum of the hazards that are left in the risk set.
+    """
+
+    steps: Steps
+    hazard: Floats
+    level: Floats
+    left: Floats
+
+    @classmethod
+    def of(cls, steps: Steps, predictor: Floats) -> RiskSums:
+        """Return the sums for a linear predictor of each row."""
+        stratum = steps.data.stratum
+        level = np.full(int(stratum.max()) + 1, -np.inf)
+        np.maximum.at(level, stratum, predictor)
+        hazard = np.exp(predictor - level[stratum])
+        weighted = (hazard * steps.data.weights)[:, None]
+        left = steps.moments.at_risk(weighted)[steps.moments.place, 0]
+        if steps.efron:
+            left = left - steps.share * steps.of_ends(weighted)[steps.moments.place, 0]
+        return cls(steps, hazard, level, left)
+
+    @property
+    def rate(self) -> Floats:
+        """Weight over the hazards left: what each step adds to the cumulative hazard."""
+        return np.asarray(self.steps.weight / self.left)
+
+    def first_moments(self, x: Floats) -> tuple[Floats, Floats]:
+        """Return the sums of hazard times covariates over those at risk and, where ties matter, over those who end: moments x terms."""
+        weighted = x * (self.hazard * self.steps.data.weights)[:, None]
+        total = self.steps.moments.at_risk(weighted)
+        return total, self.steps.of_ends(weighted) if self.steps.efron else np.zeros_like(total)
+
+    def means(self, factor: Floats, *, moments: tuple[Floats, Floats]) -> Floats:
+        """Return, summed over the steps of each moment, factor x mean of the covariates over what is left of the risk set."""
+        total, tied = moments
+        part = factor / self.left
+        found = self.steps.sum_of(part)[:, None] * total
+        return np.asarray(found - self.steps.sum_of(part * self.steps.share)[:, None] * tied if self.steps.efron else found)
