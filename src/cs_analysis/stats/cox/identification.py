@@ -96,8 +96,8 @@ def _refuse_common(terms: Sequence[str], information: Floats, scale: Floats) -> 
     if values[0] < _EXPLAINED:
         parts = vectors[:, 0] / scale
         raise ParameterError(
-            f"no hazard ratio of {combination(terms, parts / parts[np.argmax(np.abs(parts))])} can be told: at every time at which somebody ends it has the same "
-            "value for all at risk (as calendar dates or the time itself have). Leave it, or one of its parts, out."
+            f"no hazard ratio of {combination(terms, parts / parts[np.argmax(np.abs(parts))])} can be told: at every time at which somebody "
+            "ends it has the same value for all at risk (as calendar dates or the time itself have). Leave it, or one of its parts, out."
         )
 
 
