@@ -31,6 +31,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
     "net_revenue_retention_without_largest": {"window": "2mo", "left_out": [1, 3]},
     "revenue_definitions": {"window": "2mo"},
     "arpu": {"users": "active"},
+    "customer_time": {"horizon": "60d"},
+    "customer_time_difference": {"horizon": "60d", "by": "segment"},
 }
 OTHERS = {
     "funnel_actors",
@@ -39,15 +41,17 @@ OTHERS = {
     "adopters_by_wait",
     "rfm_summary",
     "customer_value_list",
+    "churn_test",
 }  # public names of metric modules that do not return estimates
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
 NAMED_OTHERWISE = {
     "customer_survival": "survival",
+    "customer_survival_band": "survival",
     "funnel": "conversion",
     "conversion_by_period": "conversion",
     "revenue_definitions": "mrr",
 }  # what the main metric is called
-COMPARING = {"conversion_difference", "conversion_change"}  # their groups are set against each other
+COMPARING = {"conversion_difference", "conversion_change", "customer_time_difference"}  # their groups are set against each other
 WITHOUT_LIMITS = {
     "adoption_curve",
     "customer_survival",
@@ -69,6 +73,10 @@ WITHOUT_LIMITS = {
     "order_value",
     "renewal_rate",
     "renewal_hazard",
+    "churn_by_kind",
+    "customer_survival_band",
+    "customer_time",
+    "customer_time_difference",
 }  # rows whose limits are missing, as their docstrings say
 ONE_ACCOUNT = {
     "stickiness",
@@ -82,6 +90,7 @@ ONE_ACCOUNT = {
     "retention_definitions",
 }  # says nothing of others
 FACTS = {
+    "churn_by_kind_naive",
     "ended_before_renewal",
     "beyond_data_share",
     "family_weight",

@@ -20,6 +20,7 @@ ARGUMENTS = {  # of metrics that do not run with the dataset alone
     "conversion_by_period": FUNNEL,
     "conversion_difference": {**FUNNEL, "correction": "holm"},
     "conversion_change": FUNNEL,
+    "customer_time_difference": {"by": "segment", "correction": "holm"},
     "customer_roi": {"benefit": "seats"},  # the sample has no amounts that customers gained
 }
 OTHERS = {
@@ -29,9 +30,11 @@ OTHERS = {
     "rfm_summary",
     "customer_value_list",
     "retained_customers",
+    "churn_test",
 }  # public functions of the room that return no estimates
 NAMED_OTHERWISE = {
     "customer_survival": "survival",
+    "customer_survival_band": "survival",
     "funnel": "conversion",
     "conversion_by_period": "conversion",
     "revenue_definitions": "mrr",

@@ -19,16 +19,25 @@ _BY_CHANCE = 1e-6
 _MICROSECONDS_A_MONTH = 2_629_800_000_000  # a twelfth of 365.25 days
 
 
-def first_spells(ds: Dataset, *, by: By = None, observed_from: Moment | None = None, policy: RevenuePolicy | str = "default") -> pd.DataFrame:
+def first_spells(
+    ds: Dataset,
+    *,
+    by: By = None,
+    observed_from: Moment | None = None,
+    started_from: Moment | None = None,
+    started_until: Moment | None = None,
+    policy: RevenuePolicy | str = "default",
+) -> pd.DataFrame:
     """Return each account's first stretch as a customer, one row an account.
 
     Columns: `account_id`, the group columns, `start_at`, `enter_at` (only with `observed_from`: the first day under observation), `end_at`
-    (missing: none known) and `ended_by`. With `observed_from`, stretches that had ended by then are left out.
+    (missing: none known) and `ended_by`. With `observed_from`, stretches that had ended by then are left out. `started_from` and `started_until`
+    are the first and the last day (in the calendar's zone) on which stretches may have begun.
 
     Raises
     ------
     NotEnoughDataError
-        Nobody was ever a customer.
+        Nobody was ever a customer, or none began within the days.
     ParameterError
         The tables look like a snapshot of those still there, and `observed_from` is not given.
     """
@@ -38,6 +47,7 @@ def first_spells(ds: Dataset, *, by: By = None, observed_from: Moment | None = N
         raise NotEnoughDataError(
             f"nobody was a customer by {ds.as_of:%Y-%m-%d}: no account has a paying phase in `subscriptions`. Check `kind` and the policy."
         )
+    first = _begun_within(ds, first, started_from, started_until)
     if observed_from is None:
         _refuse_snapshot(first, cutoff(ds))
     else:
@@ -95,6 +105,18 @@ def _month_ends(ds: Dataset, policy: RevenuePolicy | str) -> ir.Table:
     inside = joined.filter(joined.ends_at > joined.started_at, joined.ended_at.isnull() | (joined.ended_at >= joined.ends_at))
     age = inside.ends_at.delta(inside.started_at, unit="microsecond")
     return engine.stage(inside.select("account_id", "ends_at", "closing", month=(age // _MICROSECONDS_A_MONTH).cast("int64")))
+
+
+def _begun_within(ds: Dataset, first: pd.DataFrame, started_from: Moment | None, started_until: Moment | None) -> pd.DataFrame:
+    """Return the stretches that began from the first of two days to the end of the second."""
+    begun = pd.Series(data=True, index=first.index)
+    if started_from is not None:
+        begun &= first["started_at"] >= ds.calendar.period_start(started_from, "day").tz_localize(None)
+    if started_until is not None:
+        begun &= first["started_at"] <= ds.calendar.end_of(started_until).tz_convert("UTC").tz_localize(None)
+    if not begun.any():
+        raise NotEnoughDataError(f"nobody became a customer from {started_from or 'the beginning'} until {started_until or 'the end'}. Widen the days.")
+    return first[begun]
 
 
 def _refuse_snapshot(first: pd.DataFrame, end: pd.Timestamp) -> None:

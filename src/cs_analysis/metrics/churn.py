@@ -13,10 +13,10 @@ from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset
 from cs_analysis.data.reading import Moment
 from cs_analysis.facts.groups import By, as_named, group_columns
-from cs_analysis.facts.lifetimes import first_spells
 from cs_analysis.facts.policy import RevenuePolicy
+from cs_analysis.facts.sampling import Design, Sampling, sampled_spells
 from cs_analysis.facts.subscriptions import customers_by_period
-from cs_analysis.stats.durations import durations
+from cs_analysis.stats.durations import spell_durations
 from cs_analysis.stats.estimates import estimates, stack
 from cs_analysis.stats.intervals import wilson
 from cs_analysis.stats.survival import survival_at, survival_curve
@@ -94,6 +94,9 @@ def customer_survival(
     conf_level: float = 0.95,
     at_days: Sequence[float] | None = None,
     observed_from: Moment | None = None,
+    design: Design | None = None,
+    started_from: Moment | None = None,
+    started_until: Moment | None = None,
     policy: RevenuePolicy | str = "default",
 ) -> pd.DataFrame:
     """Share of customers still customers by the days since their contract began, with those still running censored.
@@ -116,6 +119,12 @@ def customer_survival(
         that day (a migrated billing system, a snapshot): spells that began earlier are then at risk only from it (left
         truncation). Default: every spell is on record from its beginning; that is refused where all ends lie in the last tenth
         of the time although as many ends could not by chance (1 in a million, at a constant rate).
+    design : {"cohort", "prevalent", "snapshot"}, optional
+        How customers came into the data. "cohort": all are on record from their start, with `observed_from` only those who started from that day on.
+        "prevalent": those who were there on `observed_from` and all later ones, at risk from that day. "snapshot" (who is there, and who left
+        in the last period) is refused: it has no curve from day 0, see `snapshot_churn_rate`. Default: "prevalent" with `observed_from`, else "cohort".
+    started_from, started_until : date, str or Timestamp, optional
+        First and last day on which the customers counted became customers.
     policy : RevenuePolicy or str
         Which phases make an account a customer.
 
@@ -128,7 +137,7 @@ def customer_survival(
     Raises
     ------
     MissingTableError, MissingColumnsError, NotEnoughDataError, ParameterError
-        No `subscriptions`; an unknown column in `by`; nobody was ever a customer; a snapshot without `observed_from`.
+        No `subscriptions`; an unknown column in `by`; nobody was ever a customer; a snapshot; a design without or against `observed_from`.
 
     References
     ----------
@@ -142,19 +151,12 @@ def customer_survival(
     >>> cs.customer_survival(ds, at_days=[0])["estimate"].tolist()
     [1.0]
     """
-    waiting = customer_durations(ds, by=by, observed_from=observed_from, policy=policy)
+    sampling = Sampling(design=design, observed_from=observed_from, started_from=started_from, started_until=started_until)
+    waiting = spell_durations(sampled_spells(ds, sampling, by=by, policy=policy), unit="account_id", as_of=ds.as_of)
     groups = group_columns(by) or None
     if at_days is not None:
         return as_named(survival_at(waiting, groups, at_days=at_days, conf_level=conf_level))
     return as_named(survival_curve(waiting, groups, conf_level=conf_level))
-
-
-def customer_durations(ds: Dataset, *, by: By = None, observed_from: Moment | None = None, policy: RevenuePolicy | str = "default") -> pd.DataFrame:
-    """Return each account's first spell as a customer as durations, with the group columns; see `customer_survival`."""
-    first = first_spells(ds, by=by, observed_from=observed_from, policy=policy)
-    starts = first[["account_id", "start_at", *({"enter_at"} & set(first.columns))]]
-    waiting = durations(starts, first[["account_id", "end_at", "ended_by"]], as_of=ds.as_of)
-    return waiting.merge(first[["account_id", *group_columns(by)]], on="account_id", validate="one_to_one")
 
 
 def _local_day(ds: Dataset, moment: Moment) -> pd.Timestamp:

@@ -112,7 +112,7 @@ def compare_with_rest(
         gap = compare(statistic(rows[own]), statistic(rows[~own]), conf_level=conf_level)
         tables.append(gap.assign(**{by: value})[[by, *gap.columns.drop(by, errors="ignore")]])
     found = stack(tables)
-    return found if correction is None else _with_p_values(found, correction=correction, conf_level=conf_level)
+    return found if correction is None else with_p_values(found, correction=correction, conf_level=conf_level)
 
 
 def groups_and_rest(rows: pd.DataFrame, by: str) -> list[tuple[Any, npt.NDArray[np.bool_]]]:
@@ -186,10 +186,10 @@ def _differences(paired: pd.DataFrame, keys: list[str], *, gap: Interval, correc
     smaller = np.minimum(paired["n_a"], paired["n_b"])
     table = estimates(paired[keys], metric="", unit="ratio", **gap._asdict(), n=smaller)
     table = table.assign(metric=paired["metric"] + "_difference", unit=paired["unit"])
-    return table if correction is None else _with_p_values(table, correction=correction, conf_level=conf_level)
+    return table if correction is None else with_p_values(table, correction=correction, conf_level=conf_level)
 
 
-def _with_p_values(table: pd.DataFrame, *, correction: Correction, conf_level: float) -> pd.DataFrame:
+def with_p_values(table: pd.DataFrame, *, correction: Correction, conf_level: float) -> pd.DataFrame:
     """Return the differences, each followed by its adjusted p value."""
     if correction not in ("holm", "benjamini_hochberg"):
         raise ParameterError(f"correction must be 'holm' or 'benjamini_hochberg', not {correction!r}.")

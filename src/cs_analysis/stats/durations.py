@@ -81,6 +81,11 @@ def durations(
     return _timed(paired, last, clock or elapsed_days)
 
 
+def spell_durations(spells: pd.DataFrame, *, unit: str, as_of: str | date | pd.Timestamp) -> pd.DataFrame:
+    """Return `durations` of a table that has starts and ends side by side: `unit`, `start_at`, `end_at`, `ended_by`, columns to carry along, `enter_at`."""
+    return durations(spells.drop(columns=["end_at", "ended_by"]), spells[[unit, "end_at", "ended_by"]], as_of=as_of)
+
+
 def elapsed_days(start: pd.Series, end: pd.Series) -> npt.NDArray[np.float64]:
     """Days between two columns of instants, all time counting."""
     steps = (_naive(end) - _naive(start)) / np.timedelta64(1, "us") / _MICROSECONDS_PER_STEP
