@@ -27,6 +27,7 @@ _PUBLIC = {
     "stats.comparison": ("logrank_test",),
     "stats.differences": ("compare", "compare_with_rest"),
     "stats.resampling": ("bootstrap",),
+    "stats.cox.fit": ("fit_cox", "CoxFit"),
     "stats.cox.concordance": ("concordance",),
     "stats.bass": ("fit_bass", "BassFit"),
     "stats.contracts.sbg": ("fit_sbg", "SBGFit"),

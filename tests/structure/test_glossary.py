@@ -72,6 +72,7 @@ def timed() -> dict[str, pd.DataFrame]:
     fit = cs.fit_bg_nbd(rfm)
     forecasts = [fit.predict(), fit.predict_total(), fit.discounted_purchases(), fit.purchase_distribution("91d")]
     spend = cs.fit_gamma_gamma(pd.DataFrame({"frequency": BOUGHT, "mean_value": SPENT}))
+    cox = cs.fit_cox(pd.DataFrame({"duration_days": [1, 2, 3, 4, 5], "observed": True, "seats": [2, 4, 1, 5, 3]}), ["seats"])
     return {
         "fit_bg_nbd": pd.concat(forecasts, ignore_index=True),
         "fit_gamma_gamma": pd.concat([spend.predict(), spend.population_mean()], ignore_index=True),
@@ -80,6 +81,7 @@ def timed() -> dict[str, pd.DataFrame]:
         "restricted_mean_time": cs.restricted_mean_time(waiting, horizon="3d"),
         "cumulative_incidence": cs.cumulative_incidence(waiting),
         "concordance": cs.concordance(waiting, [3.0, 1.0, 2.0]),
+        "fit_cox": pd.concat([cox.coefficients, cox.hazard_ratios, cox.baseline()], ignore_index=True),
     }
 
 
