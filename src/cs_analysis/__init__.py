@@ -29,6 +29,7 @@ _PUBLIC = {
     "stats.resampling": ("bootstrap",),
     "stats.cox.fit": ("fit_cox", "CoxFit"),
     "stats.cox.concordance": ("concordance",),
+    "stats.aft": ("fit_aft", "AFTFit"),
     "stats.bass": ("fit_bass", "BassFit"),
     "stats.contracts.sbg": ("fit_sbg", "SBGFit"),
     "stats.contracts.bdw": ("fit_bdw", "BDWFit"),
