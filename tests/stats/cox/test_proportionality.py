@@ -162,3 +162,13 @@ def test_a_hazard_ratio_that_changes_is_found_and_one_that_does_not_is_not() -> 
     changing, steady = np.array(found).T
     assert np.mean(changing < 0.05) > 0.95
     assert 0.02 <= np.mean(steady < 0.05) <= 0.085  # beta is the truth, not the fit: 5 % but for simulation error of 1.5 points
+
+
+def test_units_of_the_covariates_do_not_matter() -> None:
+    data, beta = golden_design("lung")
+    unit = np.array([1e9, 1e-9, 1e3])
+    scaled = data._replace(x=data.x * unit + np.array([0.0, 1e-6, 1e7]))
+    wanted, found = proportionality_test(data, beta), proportionality_test(scaled, beta / unit)
+    np.testing.assert_allclose(found["statistic"], wanted["statistic"], rtol=1e-7)
+    residuals = schoenfeld(scaled, beta / unit)["residual"].to_numpy().reshape(-1, 3) * unit
+    np.testing.assert_allclose(residuals, schoenfeld(data, beta)["residual"].to_numpy().reshape(-1, 3), rtol=1e-6)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cs_analysis.errors import NotEnoughDataError, ParameterError
-from cs_analysis.stats.cox.moments import Moments, RiskSums
+from cs_analysis.stats.cox.likelihood import PartialLikelihood
+from cs_analysis.stats.cox.moments import Moments
 from cs_analysis.stats.risk import Floats
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def check_design(data: CoxData, *, information: Floats | None = None) -> None:
     _refuse_constant(data, spread)
     _refuse_combinations(data.terms, deviation / spread, spread)
     if information is None:
-        (information,) = RiskSums.of(data, np.zeros(len(data.terms)), moments=moments).information([np.ones(len(moments.time))])
+        _, _, information = PartialLikelihood.of(data).at(np.zeros(len(data.terms)))
     _refuse_common(data.terms, information, spread * np.sqrt(ends * data.weights.mean()))
 
 

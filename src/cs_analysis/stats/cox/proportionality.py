@@ -11,7 +11,9 @@ from scipy import special
 from scipy.stats import rankdata
 
 from cs_analysis.errors import NotEnoughDataError, ParameterError
-from cs_analysis.stats.cox.moments import Moments, RiskSums
+from cs_analysis.stats.cox.likelihood import squared_means
+from cs_analysis.stats.cox.moments import Moments
+from cs_analysis.stats.cox.risk_sums import RiskSums, Steps
 from cs_analysis.stats.durations import GRID_PER_DAY
 from cs_analysis.stats.risk import Floats, Rows, risk_table
 from cs_analysis.stats.survival import product_limit
@@ -59,9 +61,9 @@ def proportionality_test(data: CoxData, beta: Floats, *, transform: str = "km", 
     Grambsch and Therneau (1994), Biometrika 81, 515-526. Therneau and Grambsch (2000), Modeling Survival Data, section 6.2, where the
     statistic is the approximate one; this is the score test itself.
     """
-    moments = Moments.of(data)
-    trend = _standardised(_transformed(data, moments, transform), moments)
-    score, variance = _score_of_trend(data, beta, moments=moments, trend=trend)
+    steps = Steps.of(data)
+    trend = _standardised(_transformed(data, steps.moments, transform)[steps.moments.place])
+    score, variance = _score_of_trend(steps, beta, trend=trend)
     names = _columns_by_name(data.terms, groups or {})
     found = [(name, *_squared_length(score[own], variance[np.ix_(own, own)])) for name, own in names.items()]
     found.append(("GLOBAL", *_squared_length(score, variance)))
@@ -91,27 +93,35 @@ def schoenfeld(data: CoxData, beta: Floats) -> pd.DataFrame:
     ----------
     Schoenfeld (1982), Biometrika 69, 239-241. Grambsch and Therneau (1994), Biometrika 81, 515-526.
     """
-    moments = Moments.of(data)
-    risk = RiskSums.of(data, beta, moments=moments)
-    residual = risk.x[moments.ended] - risk.mean()[moments.place]
-    (information,) = risk.information([np.ones(len(moments.time))])
-    scaled = np.asarray(beta) + len(moments.ended) * np.linalg.solve(information, residual.T).T
+    steps = Steps.of(data)
+    moments, x = steps.moments, data.x - data.x.mean(axis=0)
+    sums = RiskSums.of(steps, x @ np.asarray(beta))
+    mean = sums.means(1 / moments.tied[moments.place], moments=sums.first_moments(x))
+    information = _information(sums, x, factor=np.ones(len(moments.place)))
+    scaled = np.asarray(beta) + len(moments.ended) * np.linalg.solve(information, (x[moments.ended] - mean[moments.place]).T).T
     order = np.argsort(moments.time[moments.place], kind="stable")
     times = moments.time[moments.place][order] / GRID_PER_DAY
     keys = {"time_days": np.repeat(times, len(data.terms)), "term": np.tile(np.asarray(data.terms, dtype=object), len(order))}
     return pd.DataFrame({**keys, "residual": scaled[order].ravel()})
 
 
-def _score_of_trend(data: CoxData, beta: Floats, *, moments: Moments, trend: Floats) -> tuple[Floats, Floats]:
-    """Return the scores of the columns x g(t) and their variance given those of x, all scaled to the terms' own information."""
-    risk = RiskSums.of(data, beta, moments=moments)
-    plain, once, twice = risk.information([trend**power for power in range(3)])
-    step = trend[moments.place] * data.weights[moments.ended]
-    expected = risk.sum_of(risk.weight * trend[moments.place])[:, None] * risk.mean()
-    score = step @ risk.x[moments.ended] - expected.sum(axis=0)
+def _score_of_trend(steps: Steps, beta: Floats, *, trend: Floats) -> tuple[Floats, Floats]:
+    """Return the scores of the columns x g(t) and their variance given those of x, in units of the former's information; g one a step."""
+    data, ended = steps.data, steps.moments.ended
+    x = data.x - data.x.mean(axis=0)  # changes no difference between units and saves digits
+    sums = RiskSums.of(steps, x @ np.asarray(beta))
+    plain, once, twice = (_information(sums, x, factor=trend**power) for power in range(3))
+    expected = sums.means(steps.weight * trend, moments=sums.first_moments(x))
+    score = (trend * data.weights[ended]) @ x[ended] - expected.sum(axis=0)
     scale = np.sqrt(np.where(np.diag(twice) > 0, np.diag(twice), 1.0))
     variance = twice - once @ np.linalg.solve(plain, once)
     return score / scale, variance / np.outer(scale, scale)
+
+
+def _information(sums: RiskSums, x: Floats, *, factor: Floats) -> Floats:
+    """Return the sum over the steps of weight x factor x variance of the covariates over what is left of the risk set."""
+    expected = sums.hazard * sums.steps.data.weights * sums.steps.over(sums.rate * factor)
+    return np.asarray((x * expected[:, None]).T @ x - squared_means(sums, x, factor=factor))
 
 
 def _squared_length(score: Floats, variance: Floats) -> tuple[float, int]:
@@ -171,10 +181,9 @@ def _ranks(data: CoxData, moments: Moments) -> Floats:
     return ranks
 
 
-def _standardised(trend: Floats, moments: Moments) -> Floats:
+def _standardised(trend: Floats) -> Floats:
     """Return g with mean 0 and spread 1 over the ends, which changes no test and saves digits."""
-    over_ends = trend[moments.place]
-    spread = over_ends.std()
-    if not spread > 1e-12 * np.abs(over_ends).max():
+    spread = trend.std()
+    if not spread > 1e-12 * np.abs(trend).max():
         raise NotEnoughDataError("whether a hazard ratio changes with time cannot be told: all ends come at one time. Measure durations more finely.")
-    return np.asarray((trend - over_ends.mean()) / spread)
+    return np.asarray((trend - trend.mean()) / spread)
