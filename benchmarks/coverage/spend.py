@@ -124,7 +124,7 @@ def study(part: Callable[[int, int], Held | None], customers: int, cohorts: int,
         }
 
 
-STUDIES = ((spend_held, 500, 1000), (spend_held, 3000, 400), (buying_held, 500, 200), (buying_held, 3000, 100))
+STUDIES = ((spend_held, 500, 1000), (spend_held, 3000, 400), (buying_held, 500, 200), (buying_held, 3000, 400))
 
 
 def main() -> None:

@@ -102,8 +102,8 @@ def fit_pareto_nbd(rfm: pd.DataFrame, *, conf_level: float = 0.95) -> ParetoNBDF
     -----
     Measured with the published CDNOW terms, customers seen for 39 weeks to two years, 95 % limits. 500 customers (200 cohorts, simulation error 1.5
     points): the terms 94.0 to 96.5 %; chance to be there, expected purchases and discounted residual transactions of customers 95.1 to 96.4 %; the
-    expected total of the next year 94.5 %, the total itself 95.0 %, single counts, which are whole, 98.6 %. 3,000 customers (100 cohorts only, error
-    3 points): the terms 90 to 92 %, which are correlated, the total 87 %; too few cohorts to tell chance from a fault.
+    expected total of the next year 94.5 %, the total itself 95.0 %, single counts, which are whole, 98.6 %. 3,000 customers (400 cohorts, error 1
+    point): the terms 94.0 to 94.3 %, quantities of customers 94.9 to 95.8 %, the expected total 94.8 %, the total itself 95.3 %.
     `benchmarks/coverage` has all figures.
 
     References
