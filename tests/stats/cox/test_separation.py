@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import optimize
 
 from cox_designs import design, golden_design, random_design
-from cs_analysis.errors import ConvergenceError
+from cs_analysis import fit_cox
+from cs_analysis.errors import ConvergenceError, ParameterError
 from cs_analysis.stats.cox.design import CoxData
 from cs_analysis.stats.cox.separation import check_separation
 
@@ -86,7 +88,7 @@ def test_two_levels_whose_reference_never_ends() -> None:
 
 def test_a_number_that_orders_all_ends() -> None:
     use = [9.0, 8, 1, 3, 3, 2, 8, 0, 3, 3]
-    with pytest.raises(ConvergenceError, match="at every end the one who ended had the highest value of use among those at risk"):
+    with pytest.raises(ConvergenceError, match=r"at every end the one who ended had the highest value of use among .* not known only through the end"):
         check_separation(months(age=AGE, use=use), np.zeros(2))
     with pytest.raises(ConvergenceError, match="had the lowest value of rest among those at risk"):
         check_separation(months(age=AGE, rest=[-each for each in use]), np.zeros(2))
@@ -105,3 +107,15 @@ def test_curvature_that_is_left_spares_the_search() -> None:
     assert check_separation(data, np.zeros(2), at_zero=unit, at_beta=unit / 2) is None
     with pytest.raises(ConvergenceError, match="nobody with plan = free ended"):
         check_separation(data, np.array([0.0, -20.0]), at_zero=unit, at_beta=unit * np.array([[0.9, 1], [1, 1e-8]]))
+
+
+def test_a_fit_says_who_never_ended() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"duration_days": rng.exponential(size=200) * 100, "plan": rng.choice(["basic", "free", "pro"], 200), "age": rng.normal(size=200)})
+    table["observed"] = table["plan"] != "free"
+    with pytest.raises(ConvergenceError, match="because nobody with plan = free ended"):
+        fit_cox(table, ["plan", "age"])
+    with pytest.raises(ConvergenceError, match="highest value of soon among"):
+        fit_cox(table.assign(soon=-table["duration_days"], observed=True), ["soon", "age"])
+    with pytest.raises(ParameterError, match="it is 2 age"):
+        fit_cox(table.assign(twice=2 * table["age"]), ["age", "twice"])

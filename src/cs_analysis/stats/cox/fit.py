@@ -274,7 +274,8 @@ def _maximum(likelihood: PartialLikelihood) -> Optimum:
         return value / ends, score / ends, -information / ends
 
     try:
-        return maximise(mean, np.zeros(len(data.terms)), terms=data.terms)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # a point out of reach has no finite value
+            return maximise(mean, np.zeros(len(data.terms)), terms=data.terms)
     except ConvergenceError:
         check_separation(data, np.zeros(len(data.terms)))
         raise

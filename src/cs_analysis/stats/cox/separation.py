@@ -148,18 +148,16 @@ def _what_is_wrong(data: CoxData, columns: list[int], parts: Floats) -> str:
     member = data.x[:, columns] @ np.abs(np.round(parts, 6))
     flagged = bool(np.isin(member, (0.0, 1.0)).all()) and np.ptp(np.sign(parts)) == 0
     ended = member[data.observed]
+    advice = "Leave it out, pool it with other levels, or observe longer."
     if flagged and not ended.any():
         who = f"nobody with {alike} ended"
     elif flagged and ended.all():
         who = f"nobody without {alike} ended"
     else:
         sum_of = combination([data.terms[column] for column in columns], np.abs(parts) if (parts < 0).all() else parts)
-        side = "lowest" if (parts < 0).all() else "highest"
-        who = f"at every end the one who ended had the {side} value of {sum_of} among those at risk"
-    return (
-        f"the likelihood has no maximum, because {who}: the hazard ratio of {_quoted(names)} would be 0 or infinite. "
-        "Leave it out, pool it with other levels, or observe longer."
-    )
+        who = f"at every end the one who ended had the {'lowest' if (parts < 0).all() else 'highest'} value of {sum_of} among those at risk"
+        advice = "Leave it out or observe longer, and see that it is not known only through the end itself."
+    return f"the likelihood has no maximum, because {who}: the hazard ratio of {_quoted(names)} would be 0 or infinite. {advice}"
 
 
 def _quoted(names: list[str]) -> str:
