@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 
 from cs_analysis.stats.risk import Floats, Integers
 
@@ -12,7 +15,8 @@ if TYPE_CHECKING:
     from cs_analysis.stats.cox.design import CoxData
 
 
-class Moments(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Moments:
     """The moments at which units end, by stratum and time.
 
     Attributes
@@ -22,9 +26,11 @@ class Moments(NamedTuple):
     ended : array
         Row numbers of the ends, by moment.
     place : array
-        Moment of each of `ended`.
+        Moment of each of `ended`, rising.
     first, last : array
         Each row is at risk at the moments `first`, ..., `last` - 1.
+    begin : array
+        First moment of each row's stratum.
     """
 
     stratum: Integers
@@ -33,6 +39,7 @@ class Moments(NamedTuple):
     place: Integers
     first: Integers
     last: Integers
+    begin: Integers
 
     @classmethod
     def of(cls, data: CoxData) -> Moments:
@@ -44,24 +51,64 @@ class Moments(NamedTuple):
         ended = np.flatnonzero(data.observed)
         ended = ended[np.argsort(leave[ended], kind="stable")]
         codes, place = np.unique(leave[ended] - 1, return_inverse=True)
-        first, last = np.searchsorted(codes, enter), np.searchsorted(codes, leave)
-        return cls(codes // (len(times) + 1), times[codes % (len(times) + 1)], ended, place, first, last)
+        first, last, begin = (np.searchsorted(codes, each) for each in (enter, leave, base))
+        return cls(codes // (len(times) + 1), times[codes % (len(times) + 1)], ended, place, first, last, begin)
 
-    @property
+    @cached_property
+    def starts(self) -> Integers:
+        """Where the ends of each moment begin in `ended`."""
+        return np.flatnonzero(np.diff(self.place, prepend=-1))
+
+    @cached_property
     def tied(self) -> Integers:
         """How many rows end at each moment."""
-        return np.bincount(self.place, minlength=len(self.time))
+        return np.diff(self.starts, append=len(self.place))
+
+    def of_ends(self, values: Floats) -> Floats:
+        """Return the sums of each column of `values` (a row for each row of the data) over those that end at each moment."""
+        return np.asarray(self._ending @ values)
 
     def at_risk(self, values: Floats) -> Floats:
-        """Return the sums of each column of `values` (a row for each row of the data) over those at risk at each moment."""
-        return np.column_stack([_after(self.last, column, len(self.time)) - _after(self.first, column, len(self.time)) for column in values.T])
+        """Return the sums of each column of `values` over those at risk at each moment.
+
+        They are added from the end, because the last risk sets are the smallest: what leaves later, less what also enters later, less what both
+        leaves and enters in later strata.
+        """
+        change = self._leaving @ values
+        if self._entering is not None:
+            change -= self._entering @ values
+        later = np.zeros((len(change), values.shape[1]))
+        later[:-1] = np.cumsum(change[:0:-1], axis=0)[::-1]
+        return np.asarray(later[:-1] - later[self._end_of_stratum])
 
     def over(self, values: Floats) -> Floats:
         """Return for each row the sum of `values` (one a moment) over the moments at which it is at risk."""
         running = np.concatenate([[0.0], np.cumsum(values)])
         return np.asarray(running[self.last] - running[self.first])
 
+    @cached_property
+    def _ending(self) -> Any:
+        return _grouping(np.append(self.starts, len(self.place)), self.ended, len(self.first))
 
-def _after(bound: Integers, values: Floats, moments: int) -> Floats:
-    """Return at each moment the sum of the values whose bound lies after it, added from the end: the last risk sets are the smallest."""
-    return np.asarray(np.cumsum(np.bincount(bound, values, moments + 1)[:0:-1])[::-1])
+    @cached_property
+    def _leaving(self) -> Any:
+        return self._by(self.last, np.flatnonzero(self.last > self.first))
+
+    @cached_property
+    def _entering(self) -> Any | None:
+        late = np.flatnonzero((self.first > self.begin) & (self.last > self.first))
+        return self._by(self.first, late) if len(late) else None
+
+    @cached_property
+    def _end_of_stratum(self) -> Integers:
+        return np.searchsorted(self.stratum, self.stratum, side="right")
+
+    def _by(self, moment: Integers, rows: Integers) -> Any:
+        """Return the matrix that adds up some rows by moment (the number of moments for never again)."""
+        bounds = np.concatenate([[0], np.cumsum(np.bincount(moment[rows], minlength=len(self.time) + 1))])
+        return _grouping(bounds, rows[np.argsort(moment[rows], kind="stable")], len(moment))
+
+
+def _grouping(bounds: Integers, rows: Integers, width: int) -> Any:
+    """Return the matrix that adds up `rows[bounds[0]:bounds[1]]`, `rows[bounds[1]:bounds[2]]` and so on."""
+    return sparse.csr_array((np.ones(len(rows)), rows, bounds), shape=(len(bounds) - 1, width))

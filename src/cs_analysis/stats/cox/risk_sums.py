@@ -44,16 +44,12 @@ class Steps:
         tied, place = moments.tied, moments.place
         step = np.arange(len(place)) - (np.cumsum(tied) - tied)[place]
         share = step / tied[place] if data.ties == "efron" else np.zeros(len(place))
-        weight = np.bincount(place, data.weights[moments.ended], len(tied)) / tied
+        weight = np.add.reduceat(data.weights[moments.ended], moments.starts) / tied
         return cls(data, moments, share, weight[place], bool(share.any()))
 
     def sum_of(self, values: Floats) -> Floats:
         """Return the sum of one value a step at each moment."""
-        return np.asarray(np.bincount(self.moments.place, values, len(self.moments.time)))
-
-    def of_ends(self, values: Floats) -> Floats:
-        """Return the sums of columns (a row for each row of the data) over those that end at each moment."""
-        return np.column_stack([self.sum_of(column) for column in values[self.moments.ended].T])
+        return np.asarray(np.add.reduceat(values, self.moments.starts))
 
     def over(self, values: Floats) -> Floats:
         """Return for each row the sum of one value a step over its time at risk, of which tied ends see only a part."""
@@ -94,7 +90,7 @@ class RiskSums:
         weighted = (hazard * steps.data.weights)[:, None]
         left = steps.moments.at_risk(weighted)[steps.moments.place, 0]
         if steps.efron:
-            left = left - steps.share * steps.of_ends(weighted)[steps.moments.place, 0]
+            left = left - steps.share * steps.moments.of_ends(weighted)[steps.moments.place, 0]
         return cls(steps, hazard, level, left)
 
     @property
@@ -106,7 +102,7 @@ class RiskSums:
         """Return the sums of hazard times covariates over those at risk and, where ties matter, over those who end: moments x terms."""
         weighted = x * (self.hazard * self.steps.data.weights)[:, None]
         total = self.steps.moments.at_risk(weighted)
-        return total, self.steps.of_ends(weighted) if self.steps.efron else np.zeros_like(total)
+        return total, self.steps.moments.of_ends(weighted) if self.steps.efron else np.zeros_like(total)
 
     def means(self, factor: Floats, *, moments: tuple[Floats, Floats]) -> Floats:
         """Return, summed over the steps of each moment, factor x mean of the covariates over what is left of the risk set."""
