@@ -42,6 +42,7 @@ OTHERS = {
     "rfm_summary",
     "customer_value_list",
     "churn_test",
+    "health_features",
 }  # public names of metric modules that do not return estimates
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
 NAMED_OTHERWISE = {
@@ -72,6 +73,7 @@ WITHOUT_LIMITS = {
     "cac_payback",
     "order_value",
     "renewal_rate",
+    "inactivity_horizon",
     "renewal_hazard",
     "churn_by_kind",
     "customer_survival_band",
@@ -92,6 +94,7 @@ ONE_ACCOUNT = {
 FACTS = {
     "churn_by_kind_naive",
     "ended_before_renewal",
+    "silent_accounts",
     "beyond_data_share",
     "family_weight",
     "survival_fit_gap",
