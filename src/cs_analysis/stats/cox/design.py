@@ -131,7 +131,7 @@ def _weights(table: pd.DataFrame, name: str | None) -> Floats:
     if bad.any():
         first = int(np.argmax(bad))
         raise ParameterError(
-            f"weights must be finite numbers above 0; {name} is not in {int(bad.sum())} rows (first row {table.index[first]!r}: {table[name].iloc[first]!r}). "
+            f"weights must be finite numbers above 0; {name} is not in {int(bad.sum())} rows (first row {table.index[first]!r}: {table[name].iloc[first]}). "
             "Correct the rows, or leave out those that should not count."
         )
     return np.asarray(weights)

@@ -92,9 +92,9 @@ class CoxFit(Fit):
         Returns
         -------
         DataFrame
-            Estimates with the keys `unit` (where the table has that column; else `row`, the index of the table) and `time_days`; metric
-            `survival`, unit `share`, `n` = ends the fit rests on. All is missing beyond the longest follow-up of the stratum; the limits also
-            before its first end.
+            Estimates with the keys `account_id` or `customer` (where the table has such a column; else the index, called `row` if it has no
+            name) and `time_days`; metric `survival`, unit `share`, `n` = ends the fit rests on. All is missing beyond the longest follow-up of
+            the stratum; the limits also before its first end.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class CoxFit(Fit):
         Returns
         -------
         DataFrame
-            Estimates with the key `unit` or `row`; metric `log_hazard_ratio`, unit `ratio`, `n` = ends the fit rests on.
+            Estimates with the key of `predict`; metric `log_hazard_ratio`, unit `ratio`, `n` = ends the fit rests on.
         """
         return log_hazard_ratios(self._fitted, table, conf_level=self.conf_level if conf_level is None else conf_level)
 
@@ -242,21 +242,23 @@ def fit_cox(
     level = check_conf_level(conf_level)
     design = read_design(durations, covariates, strata=strata, cluster=cluster, weights=weights, ties=ties)
     likelihood = PartialLikelihood.of(design.data)
-    null, _, at_zero = likelihood.at(np.zeros(len(design.data.terms)))
-    check_design(likelihood.steps.data, information=at_zero)
-    optimum = _maximum(likelihood)
+    null, squares = likelihood.scaled(np.zeros(len(design.data.terms))), np.outer(likelihood.scale, likelihood.scale)
+    at_zero = null[2] * squares
+    check_design(likelihood.steps.data, information=at_zero, moments=likelihood.steps.moments)
+    optimum = _maximum(likelihood, null)
     beta = optimum.point / likelihood.scale
-    value, _, information = likelihood.at(beta)
+    ends = float(design.data.weights[design.data.observed].sum())
+    information = -optimum.hessian * ends * squares
     check_separation(likelihood.steps.data, beta, at_zero=at_zero, at_beta=information)
     covariance, robust = _covariance(design.data, beta, information=information)
     found = list(_diagnostics(design.data, optimum, robust=robust))
     return CoxFit(
         coefficients=_coefficients(design.data, beta, covariance=covariance, conf_level=level),
         covariance=pd.DataFrame(covariance, index=design.data.terms, columns=design.data.terms),
-        log_likelihood=value,
+        log_likelihood=optimum.value * ends,
         converged=True,
         diagnostics=diagnostics_table(found),
-        null_log_likelihood=null,
+        null_log_likelihood=null[0],
         data=design.data,
         beta=beta,
         conf_level=level,
@@ -264,13 +266,13 @@ def fit_cox(
     )
 
 
-def _maximum(likelihood: PartialLikelihood) -> Optimum:
-    """Return the maximum of the mean log-likelihood of an end, by the scaled covariates."""
+def _maximum(likelihood: PartialLikelihood, null: tuple[float, Floats, Floats]) -> Optimum:
+    """Return the maximum of the mean log-likelihood of an end, by the scaled covariates, from coefficients of 0, where it is known."""
     data = likelihood.steps.data
     ends = float(data.weights[data.observed].sum())
 
     def mean(beta: Floats) -> tuple[float, Floats, Floats]:
-        value, score, information = likelihood.scaled(beta)
+        value, score, information = likelihood.scaled(beta) if beta.any() else null
         return value / ends, score / ends, -information / ends
 
     try:

@@ -81,9 +81,11 @@ def contributions(fitted: Fitted, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _keys(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the key of each row: its `unit`, or its index label as `row`."""
+    """Return the key of each row: the column `account_id` or `customer`, else the index: by its name, or as `row`."""
     if not len(table):
         raise NotEnoughDataError("the table to predict for has no row. Check the filters that made it.")
-    if "unit" in table.columns:
-        return table[["unit"]].reset_index(drop=True)
-    return pd.DataFrame({"row": table.index.to_numpy()})
+    for name in ("account_id", "customer"):
+        if name in table.columns:
+            return table[[name]].reset_index(drop=True)
+    named = all(name is not None for name in table.index.names)
+    return table.index.to_frame(index=False) if named else pd.DataFrame({"row": table.index.to_numpy()})

@@ -125,16 +125,17 @@ def _from_formula(table: pd.DataFrame, text: str) -> Terms:
         formula = Formula(text)
         if "~" in text or "|" in text:
             raise ParameterError(f"covariates must be one sum of terms without '~' or '|', such as 'age + C(plan)', not {text!r}.")
-        used = sorted(str(name) for name in formula.required_variables)
-        check_present(table, used)
-        matrix = formula.get_model_matrix(table[used], context={}, na_action="ignore")
+        check_present(table, sorted(map(str, formula.required_variables)))
+        spec = formula.get_model_matrix(table, context={}, na_action="ignore").model_spec
     except FormulaicError as error:
         raise ParameterError(f"the formula {text!r} cannot be read: {_in_a_line(error)}. Write it like 'age + C(plan) + mrr:seats'.") from error
-    return _terms_of(matrix.model_spec, used, text=text)
+    return _terms_of(spec, text, table=table)
 
 
-def _terms_of(spec: Any, used: list[str], *, text: str) -> Terms:
+def _terms_of(spec: Any, text: str, *, table: pd.DataFrame) -> Terms:
     """Return the terms that formulaic found, its intercept left out: every baseline hazard is one."""
+    used = sorted(map(str, spec.required_variables))  # what stands inside `scale(...)` and the like is known only now
+    check_present(table, used)
     if "Intercept" not in spec.column_names or len(spec.column_names) == 1:
         raise ParameterError(f"the formula must have at least one term and keep its intercept (no '- 1', no '+ 0'), not {text!r}.")
     names = tuple(str(name) for name in spec.column_names if name != "Intercept")
@@ -164,5 +165,5 @@ def _refuse_infinite(x: Floats, *, names: Sequence[str], table: pd.DataFrame) ->
         row, column = (int(place[0]) for place in np.nonzero(bad))
         rows = int(bad[:, column].sum())
         raise ParameterError(
-            f"the covariate {names[column]} must be finite numbers ({rows} rows are not, first row {table.index[row]!r}: {x[row, column]!r}). Correct it."
+            f"the covariate {names[column]} must be finite numbers ({rows} rows are not, first row {table.index[row]!r}: {x[row, column]}). Correct it."
         )
