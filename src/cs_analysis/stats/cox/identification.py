@@ -21,7 +21,7 @@ _EXPLAINED = 1e-10  # part of a variance that is left when it is all rounding
 _SHOWN = 1e-6  # share of the largest part of a combination below which a part is rounding
 
 
-def check_design(data: CoxData, *, information: Floats | None = None) -> None:
+def check_design(data: CoxData, *, information: Floats | None = None, moments: Moments | None = None) -> None:
     """Return nothing if the data can tell every coefficient, else raise an error that names the covariate.
 
     Refused are more terms than ends, a column that is constant (within every stratum, among those who are ever at risk when somebody ends),
@@ -33,6 +33,8 @@ def check_design(data: CoxData, *, information: Floats | None = None) -> None:
         The design.
     information : array, optional
         The information matrix with all coefficients 0, if it is known already.
+    moments : Moments, optional
+        Those of the design, likewise.
 
     Raises
     ------
@@ -45,8 +47,7 @@ def check_design(data: CoxData, *, information: Floats | None = None) -> None:
     if ends < max(1, len(data.terms)):
         few = f"{len(data.terms)} coefficients cannot be told from {ends} ends." if ends else "nobody ended: no hazard can be told."
         raise NotEnoughDataError(f"{few} Use fewer covariates, pool levels, or observe longer.")
-    moments = Moments.of(data)
-    deviation = _within_strata(data, moments)
+    deviation = _within_strata(data, Moments.of(data) if moments is None else moments)
     spread = np.sqrt(np.mean(deviation**2, axis=0))
     _refuse_constant(data, spread)
     _refuse_combinations(data.terms, deviation / spread, spread)
@@ -59,6 +60,8 @@ def _within_strata(data: CoxData, moments: Moments) -> Floats:
     """Return the covariates less their mean in the stratum, of the rows that are at risk when somebody ends."""
     used = moments.last > moments.first
     x, stratum = data.x[used], data.stratum[used]
+    if not stratum.any():
+        return np.asarray(x - x.mean(axis=0))
     size = np.maximum(np.bincount(stratum), 1)
     mean = np.column_stack([np.bincount(stratum, column) / size for column in x.T])
     return np.asarray(x - mean[stratum])
