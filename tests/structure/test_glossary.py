@@ -31,6 +31,7 @@ OTHERS = {
     "customer_value_list",
     "retained_customers",
     "churn_test",
+    "health_features",
 }  # public functions of the room that return no estimates
 NAMED_OTHERWISE = {
     "customer_survival": "survival",

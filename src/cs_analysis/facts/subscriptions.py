@@ -89,7 +89,7 @@ def in_reporting_currency(ds: Dataset, rows: ir.Table, calendar: pd.DataFrame, *
     """Return the rows with `amount` converted at the rate of their `period`, and `carried`, converted at that of the month after."""
     if "rates" not in ds.tables:
         return rows.mutate(carried=rows.amount)
-    rates = engine_of(ds).lookup(_rates_by_month(ds, calendar, policy))
+    rates = engine_of(ds).lookup(rates_by_month(ds, calendar, policy))
     rated = rows.inner_join(rates, [rows.currency == rates.rate_currency, rows.period == rates.rate_period])
     converted = {name: _priced(rated.amount, rated[rate]) for name, rate in (("amount", "rate"), ("carried", "next_rate"))}
     return rated.select(*(name for name in rows.columns if name != "amount"), **converted)
@@ -123,7 +123,7 @@ def _priced(amount: ir.DecimalValue, rate: ir.FloatingValue) -> ir.DecimalValue:
     return ibis.ifelse(rate == 1, amount, (amount * rate.cast(_RATE)).cast(MONEY))
 
 
-def _rates_by_month(ds: Dataset, calendar: pd.DataFrame, policy: RevenuePolicy) -> pd.DataFrame:
+def rates_by_month(ds: Dataset, calendar: pd.DataFrame, policy: RevenuePolicy) -> pd.DataFrame:
     """Return `rate_period`, `rate_currency`, `rate` and `next_rate`, that of the month after; a month without a rate has the latest one before it."""
     known = engine_of(ds).run(relation(ds, "rates").select("month", "currency", "rate").order_by(["month", "currency"]))
     wide = known.assign(month=pd.to_datetime(known["month"])).pivot_table(index="month", columns="currency", values="rate").ffill()

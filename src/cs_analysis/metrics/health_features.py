@@ -1,0 +1,63 @@
+"""What was known of each customer at a date, as columns of numbers, and the proof that nothing later is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from cs_analysis.data.dataset import Dataset
+from cs_analysis.facts.account_features import account_features, feature_names
+from cs_analysis.facts.feature_dates import feature_dates
+
+
+def health_features(ds: Dataset, *, at: Any = None, features: Iterable[str] | None = None) -> pd.DataFrame:
+    """One row a customer and date, with what was known of it at the end of that date.
+
+    A row is an account with a phase that counts (default `RevenuePolicy`) at the date. What happened, was answered, resolved, ended or recorded later
+    moves nothing: the table is that of `ds.at(date)`, for all dates at once. Windows are local days, the date's own among them.
+
+    * frequency: `active_days_28`, days of the last 28 with an event; `usage_trend`, log((events of the last 28 days + 1) / (events of the 28 days
+      before + 1)), missing for accounts younger than that; `days_since_use`, days since the last event, at most 90, missing for whom none is on record.
+    * breadth: `active_users_28`, users with an event; `seat_share_28`, these per seat of the phases in force; `features_used_28`, different events.
+    * depth: `key_uses_per_user_28`, events per active user.
+    * contract: `tenure_days` since the account became a customer without a break; `mrr` in the reporting currency; `mrr_change_90`, the change
+      from 90 days before as a share of the larger of the two amounts (-0.5 halved, 0.5 doubled), both at the date's exchange rate, missing for whom
+      was no customer then; `yearly` and `past_due` (0 or 1); `days_to_renewal`, to the next planned one.
+
+    Counts are missing, not 0, where their window begins before the first event on record. Columns of `accounts` (plan, seats, csm) are as of the export
+    and no features.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Needs `subscriptions`. A feature whose table or column is absent is left out.
+    at : str, date or list of them, optional
+        Days that are over by `as_of`; a day means its end in the calendar's zone. Default: `as_of`.
+    features : list of str, optional
+        Names of features, in the order of the columns; default: all that the tables allow.
+
+    Returns
+    -------
+    DataFrame
+        `account_id`, `at` (the local day, without zone) and one float column a feature, by date and account.
+
+    Raises
+    ------
+    MissingTableError, MissingColumnsError, ParameterError
+        No `subscriptions`, or not what a named feature is made from; an unknown feature; a date that is no day or not over.
+
+    References
+    ----------
+    Kaufman, Rosset, Perlich and Stitelman (2012), ACM Transactions on Knowledge Discovery from Data 6(4), 15, for leakage.
+
+    Examples
+    --------
+    >>> import cs_analysis as cs
+    >>> ds, _ = cs.simulate_company(accounts=30, months=6)
+    >>> list(cs.health_features(ds, at="2026-09-30", features=["active_days_28", "mrr"]).columns)
+    ['account_id', 'at', 'active_days_28', 'mrr']
+    """
+    names = feature_names(ds, features)
+    return account_features(ds, feature_dates(ds, at), names)
