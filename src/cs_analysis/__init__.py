@@ -28,6 +28,7 @@ _PUBLIC = {
     "stats.differences": ("compare", "compare_with_rest"),
     "stats.resampling": ("bootstrap",),
     "stats.cox.fit": ("fit_cox", "CoxFit"),
+    "stats.cox.landmark": ("landmark_check",),
     "stats.cox.concordance": ("concordance",),
     "stats.aft": ("fit_aft", "AFTFit"),
     "stats.bass": ("fit_bass", "BassFit"),

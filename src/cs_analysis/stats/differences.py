@@ -196,7 +196,7 @@ def with_p_values(table: pd.DataFrame, *, correction: Correction, conf_level: fl
     raw = _p_values(table, conf_level)
     adjusted = np.full(len(raw), np.nan)
     known = np.isfinite(raw)
-    adjusted[known] = _adjusted(raw[known], correction)
+    adjusted[known] = adjusted_p_values(raw[known], correction)
     names = table["metric"].str.removesuffix("_difference") + "_adjusted_p_value"
     rows = table.assign(metric=names, unit="share", estimate=adjusted, conf_low=np.nan, conf_high=np.nan)
     both = pd.concat([table, rows]).sort_index(kind="stable", ignore_index=True)
@@ -212,7 +212,7 @@ def _p_values(table: pd.DataFrame, conf_level: float) -> Floats:
     return np.asarray(2 * special.ndtr(-distance * special.ndtri((1 + conf_level) / 2)))
 
 
-def _adjusted(p: Floats, correction: Correction) -> Floats:
+def adjusted_p_values(p: Floats, correction: Correction) -> Floats:
     """Return p values adjusted for their number: Holm steps down from the smallest, Benjamini-Hochberg up from the largest."""
     order = np.argsort(p, kind="stable")
     ranks = np.arange(len(p))

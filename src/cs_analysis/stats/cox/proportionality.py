@@ -21,10 +21,12 @@ from cs_analysis.stats.survival import product_limit
 if TYPE_CHECKING:
     from cs_analysis.stats.cox.design import CoxData
 
+Transform = str | Callable[[Floats], Floats]
+
 _SINGULAR = 1e-10  # a variance this small beside the term's own information is what rounding left of 0
 
 
-def proportionality_test(data: CoxData, beta: Floats, *, transform: str = "km", groups: Mapping[str, Sequence[str]] | None = None) -> pd.DataFrame:
+def proportionality_test(data: CoxData, beta: Floats, *, transform: Transform = "km", groups: Mapping[str, Sequence[str]] | None = None) -> pd.DataFrame:
     """Score test of whether each hazard ratio stays the same over time.
 
     It asks whether x g(t), added to the model, deserves a coefficient. With the coefficients at the maximum and those of x g(t) at 0, U are
@@ -38,8 +40,9 @@ def proportionality_test(data: CoxData, beta: Floats, *, transform: str = "km", 
         The design of the fit.
     beta : array
         Its coefficients.
-    transform : str
-        g: `"km"` (1 - Kaplan-Meier just before t, of all rows without weights), `"identity"`, `"log"` or `"rank"` (of t among all rows).
+    transform : str or callable
+        g: `"km"` (1 - Kaplan-Meier just before t, of all rows without weights), `"identity"`, `"log"` or `"rank"` (of t among all rows); or a
+        function of times in days.
     groups : mapping, optional
         Name of a factor -> its terms, to be tested together; other terms are tested one by one.
 
@@ -145,8 +148,10 @@ def _columns_by_name(terms: Sequence[str], groups: Mapping[str, Sequence[str]]) 
     return names
 
 
-def _transformed(data: CoxData, moments: Moments, transform: str) -> Floats:
+def _transformed(data: CoxData, moments: Moments, transform: Transform) -> Floats:
     """Return g at each moment."""
+    if callable(transform):
+        return np.asarray(transform(moments.time / GRID_PER_DAY), dtype="float64")
     known: dict[str, Callable[[], Floats]] = {
         "km": lambda: _ended_before(data, moments),
         "identity": lambda: moments.time / GRID_PER_DAY,
@@ -154,7 +159,7 @@ def _transformed(data: CoxData, moments: Moments, transform: str) -> Floats:
         "rank": lambda: _ranks(data, moments),
     }
     if transform not in known:
-        raise ParameterError(f"transform must be one of {', '.join(known)}, not {transform!r}.")
+        raise ParameterError(f"transform must be one of {', '.join(known)} or a function, not {transform!r}.")
     return known[transform]()
 
 
