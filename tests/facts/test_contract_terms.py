@@ -70,7 +70,7 @@ def searched(tables: dict[str, pd.DataFrame], as_of: str, *, grace: timedelta = 
             counted = number + 1
             number += outcome in ("renewed", "lapsed")
             result.append((name, interval, counted, outcome, due_on, days, amount, after))
-    return sorted(result, key=lambda row: (row[0], row[2], row[4] or date.max, row[3], row[5]))
+    return sorted(result, key=lambda row: (row[0], row[2], row[4] or date.max, row[3], row[5], row[6]))
 
 
 def before(name: str, contracts: dict[str, list[dict[str, Any]]], *, now: pd.Timestamp, grace: timedelta) -> str | None:
@@ -134,7 +134,7 @@ def found(tables: dict[str, pd.DataFrame], as_of: str, *, grace: str | None = No
     ]
     frame["after"] = frame["after"].astype("float64")
     rows = [tuple(None if pd.isna(value) else value for value in row) for row in frame[COLUMNS].itertuples(index=False)]
-    return sorted(rows, key=lambda row: (row[0], row[2], row[4] or date.max, row[3], row[5]))
+    return sorted(rows, key=lambda row: (row[0], row[2], row[4] or date.max, row[3], row[5], row[6]))
 
 
 def company(rows: list[tuple[Any, ...]]) -> dict[str, pd.DataFrame]:

@@ -17,6 +17,7 @@ from cs_analysis.facts.periods import periods
 from cs_analysis.facts.policy import RevenuePolicy, policy_of
 from cs_analysis.facts.subscriptions import customers_by_period
 from cs_analysis.stats.clustered_rates import rates_by_cell
+from cs_analysis.stats.clusters import clustered_share
 from cs_analysis.stats.estimates import check_conf_level, estimates, stack
 from cs_analysis.stats.intervals import wilson
 from cs_analysis.stats.sum_ratios import ratios_by_cell
@@ -153,8 +154,7 @@ def renewal_hazard(
         due=due.sum(), lapsed=(known.outcome == "lapsed").sum(), ended=(known.outcome == "ended_early").sum(), days=known.term_days.sum(), terms=known.count()
     )
     cells = _alike(ds, rows, keys, ["due", "lapsed", "ended", "days", "terms"])
-    at = ratios_by_cell(cells[cells["due"] > 0], keys, numerator="lapsed", denominator="due", share=True, conf_level=conf_level)
-    at["n"] = _sums(cells, keys, "due", of=at)
+    at = _shares(cells[cells["due"] > 0], keys, hits="lapsed", units="due", conf_level=conf_level)
     between = rates_by_cell(cells.assign(months=cells["days"] * 12 / 365.25), keys, events="ended", exposure="months", conf_level=conf_level)
     between["n"] = _sums(cells, keys, "terms", of=between)
     both = stack([_estimates(at, keys, "renewal_hazard"), _estimates(between, keys, "hazard_between", unit="per_month")])
@@ -171,8 +171,7 @@ def _of_due(ds: Dataset, *, period: Period, grace: str | pd.Timedelta | None, by
         due=(placed.outcome != "ended_early").sum(), renewed=(placed.outcome == "renewed").sum(), early=(placed.outcome == "ended_early").sum()
     )
     cells = _alike(ds, rows, keys, ["due", "renewed", "early"])
-    rate = ratios_by_cell(cells, keys, numerator="renewed", denominator="due", share=True, conf_level=conf_level)
-    rate["n"] = _sums(cells, keys, "due", of=rate)
+    rate = _shares(cells, keys, hits="renewed", units="due", conf_level=conf_level)
     early = rate[keys].assign(estimate=_sums(cells, keys, "early", of=rate), conf_low=float("nan"), conf_high=float("nan"))
     early["n"] = rate["n"] + early["estimate"].astype("int64")
     valued = _in_periods(valued_terms(ds, terms, policy=policy).drop("period"), calendar)
@@ -219,6 +218,14 @@ def _in_periods(terms: ir.Table, calendar: ir.Table) -> ir.Table:
 def _alike(ds: Dataset, rows: ir.Table, keys: list[str], values: list[str]) -> pd.DataFrame:
     """Return accounts with the same keys and values as one row with their number."""
     return engine_of(ds).run(rows.group_by(*keys, *values).agg(accounts=ibis._.count()).order_by([*keys, *values]))
+
+
+def _shares(cells: pd.DataFrame, keys: list[str], *, hits: str, units: str, conf_level: float) -> pd.DataFrame:
+    """Return the share of units that are hits in each cell, in order of first rows, with limits clustered by account; `n` = units."""
+    number = cells.groupby(keys, sort=False, dropna=False).ngroup()
+    share = clustered_share(cells[hits], cells[units], groups=number, counts=cells["accounts"], conf_level=conf_level)
+    found = cells[keys][~number.duplicated()].reset_index(drop=True).assign(**share._asdict())
+    return found.assign(n=_sums(cells, keys, units, of=found))
 
 
 def _sums(cells: pd.DataFrame, keys: list[str], name: str, *, of: pd.DataFrame) -> pd.Series:
