@@ -16,6 +16,8 @@ from cs_analysis.data.dataset import Dataset, engine_of, relation
 from cs_analysis.errors import MissingColumnsError, MissingTableError, ParameterError
 from cs_analysis.facts.contract_features import contract_features, customers_at
 from cs_analysis.facts.feature_dates import FeatureDates, joined_to
+from cs_analysis.facts.sentiment_features import sentiment_features
+from cs_analysis.facts.support_features import support_features
 from cs_analysis.facts.usage_features import usage_features
 
 Area = Literal["frequency", "breadth", "depth", "support", "sentiment", "contract"]
@@ -55,6 +57,12 @@ _FEATURES = (
     Feature("seat_share_28", "breadth", "events", "higher", ("subscriptions.seats",)),
     Feature("features_used_28", "breadth", "events", "higher"),
     Feature("key_uses_per_user_28", "depth", "events", "higher"),
+    Feature("tickets_90", "support", "tickets", None),
+    Feature("open_tickets", "support", "tickets", "lower", ("tickets.resolved_at",)),
+    Feature("slow_answers_90", "support", "tickets", "lower", ("tickets.first_response_at",)),
+    Feature("nps_score", "sentiment", "responses", "higher", ("responses.score",)),
+    Feature("nps_answered", "sentiment", "responses", "higher", ("responses.score",)),
+    Feature("csat_score", "sentiment", "responses", "higher", ("responses.score",)),
     Feature("tenure_days", "contract", "subscriptions", "higher"),
     Feature("mrr", "contract", "subscriptions", None),
     Feature("mrr_change_90", "contract", "subscriptions", "higher"),
@@ -65,7 +73,14 @@ _FEATURES = (
 
 FEATURES: Mapping[str, Feature] = MappingProxyType({feature.name: feature for feature in _FEATURES})
 
-_MAKERS: Mapping[str, Callable[[Dataset, FeatureDates, ir.Table], ir.Table]] = MappingProxyType({"events": usage_features, "subscriptions": contract_features})
+_MAKERS: Mapping[str, Callable[[Dataset, FeatureDates, ir.Table], ir.Table]] = MappingProxyType(
+    {
+        "events": usage_features,
+        "tickets": lambda ds, _, rows: support_features(ds, rows),
+        "responses": lambda ds, _, rows: sentiment_features(ds, rows),
+        "subscriptions": contract_features,
+    }
+)
 
 
 def account_features(ds: Dataset, dates: FeatureDates, names: Sequence[str]) -> pd.DataFrame:

@@ -22,6 +22,10 @@ def health_features(ds: Dataset, *, at: Any = None, features: Iterable[str] | No
       before + 1)), missing for accounts younger than that; `days_since_use`, days since the last event, at most 90, missing for whom none is on record.
     * breadth: `active_users_28`, users with an event; `seat_share_28`, these per seat of the phases in force; `features_used_28`, different events.
     * depth: `key_uses_per_user_28`, events per active user.
+    * support: `tickets_90`, cases opened in 90 days; `open_tickets`, not resolved, or opened again since; `slow_answers_90`, the share of the cases of
+      90 days not answered within 24 hours, of those for which these are over.
+    * sentiment, within 180 days: `nps_score` of the last answer; `nps_answered`, 1 for whom answered, 0 for whom was asked and has not, missing for
+      whom was not asked; `csat_score`, mean of the answers, 0 (worst) to 1 (best).
     * contract: `tenure_days` since the account became a customer without a break; `mrr` in the reporting currency; `mrr_change_90`, the change
       from 90 days before as a share of the larger of the two amounts (-0.5 halved, 0.5 doubled), both at the date's exchange rate, missing for whom
       was no customer then; `yearly` and `past_due` (0 or 1); `days_to_renewal`, to the next planned one.
