@@ -1,0 +1,102 @@
+"""What became of customers after a date: who left within a window, and how long each was under observation until the next date."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from cs_analysis.data.calendar import Period
+from cs_analysis.data.dataset import Dataset, cutoff, engine_of, relation
+from cs_analysis.errors import NotEnoughDataError
+from cs_analysis.facts.contract_features import customers_at
+from cs_analysis.facts.feature_dates import KEYS, FeatureDates
+from cs_analysis.facts.subscriptions import customer_spells, periods_since_first
+from cs_analysis.facts.uses import later
+from cs_analysis.windows import Window, parse_window
+
+
+def snapshot_days(ds: Dataset, *, every: Period = "month") -> list[date]:
+    """Return the last local day of each finished calendar period since the first customer, oldest first.
+
+    Raises
+    ------
+    NotEnoughDataError
+        Nobody was a customer before the end of a finished period.
+    """
+    spells = customer_spells(ds)
+    calendar = periods_since_first(ds, spells, period=every, unfinished=False)
+    if calendar.empty:
+        raise NotEnoughDataError(f"nobody was a customer by the end of a finished {every} before {ds.as_of:%Y-%m-%d}. Check `subscriptions` and `as_of`.")
+    ends = calendar["ends_at"].dt.tz_localize("UTC").dt.tz_convert(ds.calendar.zone)
+    return [end.date() - timedelta(days=1) for end in ends]
+
+
+def churn_outcomes(ds: Dataset, dates: FeatureDates, *, horizon: str | timedelta | Window, gap: str | timedelta | Window | None = None) -> pd.DataFrame:
+    """Return one row a customer at a date, with what became of it.
+
+    With E the first instant after the date, a customer has `churned` if its stretch as a customer ended within [E + gap, E + gap + horizon); missing
+    for all customers of a date whose window is not over by `as_of`, or only those would count who left early. Coming back does not undo having left.
+
+    Columns: `account_id`, `at` (local day), `churned` (boolean), `left_in_gap` (ended within [E, E + gap), when nobody could act on it) and
+    `notice_given` (by E every running phase of the account had been cancelled: its end was known).
+    """
+    ahead = parse_window(horizon, name="horizon")
+    rows = _with_ends(ds, dates)
+    opens = rows.ends_at if gap is None else later(rows.ends_at, parse_window(gap, name="gap"))
+    closes = later(opens, ahead)
+    ended = rows.ended_at.notnull() & (rows.ended_at < ibis.literal(cutoff(ds)))
+    in_gap = (ended & (rows.ended_at < opens)).fill_null(False)
+    inside = (ended & ~in_gap & (rows.ended_at < closes)).fill_null(False)
+    over = closes <= ibis.literal(cutoff(ds))
+    shown = rows.select(
+        "account_id", "at", churned=ibis.ifelse(over, inside, ibis.null("boolean")), left_in_gap=in_gap, notice_given=rows.notice_given.fill_null(False)
+    )
+    found = engine_of(ds).run(shown.order_by(["at", "account_id"]))
+    return found.astype({"at": "datetime64[us]", "churned": "boolean", "left_in_gap": "bool", "notice_given": "bool"})
+
+
+def exposures(ds: Dataset, dates: FeatureDates) -> pd.DataFrame:
+    """Return one row a customer at a date, with its time at risk until the next date, as durations.
+
+    Columns: `account_id`, `at`, `enter_days` and `duration_days` (both since the account became a customer without a break, in days of 24 hours),
+    `observed` (whether it left in between). The last date's row ends at `as_of`. A row without any time is left out.
+    """
+    rows = _with_ends(ds, dates)
+    following = [*dates.frame["ends_at"].iloc[1:], cutoff(ds)]
+    nexts = engine_of(ds).lookup(pd.DataFrame({"number": dates.frame["number"], "until": following}))
+    joined = rows.inner_join(nexts, "number")
+    ended = (joined.ended_at.notnull() & (joined.ended_at < ibis.literal(cutoff(ds))) & (joined.ended_at <= joined.until)).fill_null(False)
+    stop = ibis.ifelse(ended, joined.ended_at, joined.until)
+    shown = joined.select(
+        "account_id", "at", enter_days=_days(joined.ends_at, joined.customer_since), duration_days=_days(stop, joined.customer_since), observed=ended
+    )
+    found = engine_of(ds).run(shown.filter(shown.duration_days > shown.enter_days).order_by(["at", "account_id"]))
+    return found.astype({"at": "datetime64[us]", "observed": "bool"})
+
+
+def _with_ends(ds: Dataset, dates: FeatureDates) -> ir.Table:
+    """Return the customers at each date with the end of their stretch and whether notice was on record; staged."""
+    rows = customers_at(ds, dates)
+    spells = customer_spells(ds).select("ended_at", spell_of="account_id", spell_at="started_at")
+    joined = rows.inner_join(spells, [rows.account_id == spells.spell_of, rows.customer_since == spells.spell_at])
+    notice = _notices(ds, rows)
+    noticed = joined.left_join(notice, [joined.account_id == notice.notice_of, joined.number == notice.notice_number])
+    return engine_of(ds).stage(noticed.select(*KEYS, "at", "ends_at", "customer_since", "ended_at", "notice_given"))
+
+
+def _notices(ds: Dataset, rows: ir.Table) -> ir.Table:
+    """Return for each row whether all phases running at its date had been cancelled by then."""
+    phases = relation(ds, "subscriptions").select("started_at", "ended_at", "cancelled_at", owner="account_id")
+    running = rows.inner_join(
+        phases, [rows.account_id == phases.owner, phases.started_at < rows.ends_at, phases.ended_at.isnull() | (phases.ended_at >= rows.ends_at)]
+    )
+    cancelled = (running.cancelled_at.notnull() & (running.cancelled_at < running.ends_at)).fill_null(False)
+    told = running.group_by(*KEYS).agg(notice_given=cancelled.all())
+    return told.select("notice_given", notice_of="account_id", notice_number="number")
+
+
+def _days(end: ir.TimestampValue, start: ir.TimestampValue) -> ir.FloatingValue:
+    return end.delta(start, unit="microsecond").cast("float64") / 86_400_000_000
