@@ -50,17 +50,4 @@ class PartialLikelihood:
         value = data.weights[ended] @ predictor[ended] - steps.weight @ (np.log(sums.left) + level)
         expected = sums.hazard * data.weights * steps.over(sums.rate)
         surplus = np.where(data.observed, data.weights, 0.0) - expected
-        information = (self.x * expected[:, None]).T @ self.x - squared_means(sums, self.x)
-        return float(value), surplus @ self.x, information
-
-
-def squared_means(sums: RiskSums, x: Floats, *, factor: Floats | None = None) -> Floats:
-    """Return the sum over the steps of weight (times a factor, one a step) x square of the covariates' mean over what is left of the risk set."""
-    steps = sums.steps
-    total, tied = sums.first_moments(x)
-    part = sums.rate / sums.left if factor is None else sums.rate * factor / sums.left
-    squares = (total * steps.sum_of(part)[:, None]).T @ total
-    if not steps.efron:
-        return np.asarray(squares)
-    cross = (total * steps.sum_of(part * steps.share)[:, None]).T @ tied
-    return np.asarray(squares - cross - cross.T + (tied * steps.sum_of(part * steps.share**2)[:, None]).T @ tied)
+        return float(value), surplus @ self.x, sums.information(self.x, rate=sums.rate)

@@ -44,13 +44,13 @@ class Moments:
     @classmethod
     def of(cls, data: CoxData) -> Moments:
         """Return the moments of a design."""
-        times = np.unique(data.leave[data.observed])
+        times, _ = _distinct(np.sort(data.leave[data.observed]))
         base = data.stratum * (len(times) + 1)
         leave = base + np.searchsorted(times, data.leave, side="right")
         enter = base + np.searchsorted(times, data.enter - (data.enter == 0), side="right")  # from the start: at risk at time 0 too
         ended = np.flatnonzero(data.observed)
         ended = ended[np.argsort(leave[ended], kind="stable")]
-        codes, place = np.unique(leave[ended] - 1, return_inverse=True)
+        codes, place = _distinct(leave[ended] - 1)
         first, last, begin = (np.searchsorted(codes, each) for each in (enter, leave, base))
         return cls(codes // (len(times) + 1), times[codes % (len(times) + 1)], ended, place, first, last, begin)
 
@@ -64,9 +64,14 @@ class Moments:
         """How many rows end at each moment."""
         return np.diff(self.starts, append=len(self.place))
 
-    def of_ends(self, values: Floats) -> Floats:
-        """Return the sums of each column of `values` (a row for each row of the data) over those that end at each moment."""
-        return np.asarray(self._ending @ values)
+    @cached_property
+    def several(self) -> Integers:
+        """The moments at which more than one row ends."""
+        return np.flatnonzero(self.tied > 1)
+
+    def of_tied(self, values: Floats) -> Floats:
+        """Return the sums of each column of `values` (a row for each row of the data) over those that end at each of `several`."""
+        return np.asarray(self._tying @ values)
 
     def at_risk(self, values: Floats) -> Floats:
         """Return the sums of each column of `values` over those at risk at each moment.
@@ -77,9 +82,10 @@ class Moments:
         change = self._leaving @ values
         if self._entering is not None:
             change -= self._entering @ values
-        later = np.zeros((len(change), values.shape[1]))
-        later[:-1] = np.cumsum(change[:0:-1], axis=0)[::-1]
-        return np.asarray(later[:-1] - later[self._end_of_stratum])
+        later = np.cumsum(change[:0:-1], axis=0)[::-1]
+        if not self.stratum.any():
+            return later
+        return np.asarray(later - np.vstack([later, np.zeros_like(later[:1])])[self._end_of_stratum])
 
     def over(self, values: Floats) -> Floats:
         """Return for each row the sum of `values` (one a moment) over the moments at which it is at risk."""
@@ -87,8 +93,9 @@ class Moments:
         return np.asarray(running[self.last] - running[self.first])
 
     @cached_property
-    def _ending(self) -> Any:
-        return _grouping(np.append(self.starts, len(self.place)), self.ended, len(self.first))
+    def _tying(self) -> Any:
+        bounds = np.concatenate([[0], np.cumsum(self.tied[self.several])])
+        return _grouping(bounds, self.ended[self.tied[self.place] > 1], len(self.first))
 
     @cached_property
     def _leaving(self) -> Any:
@@ -107,6 +114,12 @@ class Moments:
         """Return the matrix that adds up some rows by moment (the number of moments for never again)."""
         bounds = np.concatenate([[0], np.cumsum(np.bincount(moment[rows], minlength=len(self.time) + 1))])
         return _grouping(bounds, rows[np.argsort(moment[rows], kind="stable")], len(moment))
+
+
+def _distinct(rising: Integers) -> tuple[Integers, Integers]:
+    """Return the distinct ones of rising values, and the number of each value among them (`np.unique` takes longer to find the order)."""
+    new = np.diff(rising, prepend=rising[:1] - 1) > 0
+    return rising[new], np.cumsum(new) - 1
 
 
 def _grouping(bounds: Integers, rows: Integers, width: int) -> Any:

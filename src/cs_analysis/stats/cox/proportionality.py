@@ -11,7 +11,6 @@ from scipy import special
 from scipy.stats import rankdata
 
 from cs_analysis.errors import NotEnoughDataError, ParameterError
-from cs_analysis.stats.cox.likelihood import squared_means
 from cs_analysis.stats.cox.moments import Moments
 from cs_analysis.stats.cox.risk_sums import RiskSums, Steps
 from cs_analysis.stats.durations import GRID_PER_DAY
@@ -100,7 +99,7 @@ def schoenfeld(data: CoxData, beta: Floats) -> pd.DataFrame:
     moments, x = steps.moments, data.x - data.x.mean(axis=0)
     sums = RiskSums.of(steps, x @ np.asarray(beta))
     mean = sums.means(1 / moments.tied[moments.place], moments=sums.first_moments(x))
-    information = _information(sums, x, factor=np.ones(len(moments.place)))
+    information = sums.information(x, rate=sums.rate)
     scaled = np.asarray(beta) + len(moments.ended) * np.linalg.solve(information, (x[moments.ended] - mean[moments.place]).T).T
     order = np.argsort(moments.time[moments.place], kind="stable")
     times = moments.time[moments.place][order] / GRID_PER_DAY
@@ -113,18 +112,12 @@ def _score_of_trend(steps: Steps, beta: Floats, *, trend: Floats) -> tuple[Float
     data, ended = steps.data, steps.moments.ended
     x = data.x - data.x.mean(axis=0)  # changes no difference between units and saves digits
     sums = RiskSums.of(steps, x @ np.asarray(beta))
-    plain, once, twice = (_information(sums, x, factor=trend**power) for power in range(3))
+    plain, once, twice = (sums.information(x, rate=sums.rate * trend**power) for power in range(3))
     expected = sums.means(steps.weight * trend, moments=sums.first_moments(x))
     score = (trend * data.weights[ended]) @ x[ended] - expected.sum(axis=0)
     scale = np.sqrt(np.where(np.diag(twice) > 0, np.diag(twice), 1.0))
     variance = twice - once @ np.linalg.solve(plain, once)
     return score / scale, variance / np.outer(scale, scale)
-
-
-def _information(sums: RiskSums, x: Floats, *, factor: Floats) -> Floats:
-    """Return the sum over the steps of weight x factor x variance of the covariates over what is left of the risk set."""
-    expected = sums.hazard * sums.steps.data.weights * sums.steps.over(sums.rate * factor)
-    return np.asarray((x * expected[:, None]).T @ x - squared_means(sums, x, factor=factor))
 
 
 def _squared_length(score: Floats, variance: Floats) -> tuple[float, int]:

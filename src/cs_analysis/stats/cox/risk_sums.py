@@ -7,6 +7,7 @@ d ends. All sums over rows are weighted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,6 +60,13 @@ class Steps:
         return seen
 
 
+class FirstMoments(NamedTuple):
+    """Sums of hazard times covariates: over those at risk, moments x terms; and over those who end, at moments with several ends only."""
+
+    total: Floats
+    tied: Floats | None
+
+
 @dataclass(frozen=True, eq=False)
 class RiskSums:
     """Sums over risk sets at given coefficients.
@@ -88,25 +96,46 @@ class RiskSums:
         np.maximum.at(level, stratum, predictor)
         hazard = np.exp(predictor - level[stratum])
         weighted = (hazard * steps.data.weights)[:, None]
-        left = steps.moments.at_risk(weighted)[steps.moments.place, 0]
-        if steps.efron:
-            left = left - steps.share * steps.moments.of_ends(weighted)[steps.moments.place, 0]
-        return cls(steps, hazard, level, left)
+        total, place = steps.moments.at_risk(weighted)[:, 0], steps.moments.place
+        if not steps.efron:
+            return cls(steps, hazard, level, total[place])
+        tied = np.zeros(len(total))
+        tied[steps.moments.several] = steps.moments.of_tied(weighted)[:, 0]
+        return cls(steps, hazard, level, total[place] - steps.share * tied[place])
 
     @property
     def rate(self) -> Floats:
         """Weight over the hazards left: what each step adds to the cumulative hazard."""
         return np.asarray(self.steps.weight / self.left)
 
-    def first_moments(self, x: Floats) -> tuple[Floats, Floats]:
-        """Return the sums of hazard times covariates over those at risk and, where ties matter, over those who end: moments x terms."""
+    def first_moments(self, x: Floats) -> FirstMoments:
+        """Return the sums of hazard times covariates over those at risk and, where ties matter, over those who end together."""
         weighted = x * (self.hazard * self.steps.data.weights)[:, None]
-        total = self.steps.moments.at_risk(weighted)
-        return total, self.steps.moments.of_ends(weighted) if self.steps.efron else np.zeros_like(total)
+        moments = self.steps.moments
+        return FirstMoments(moments.at_risk(weighted), moments.of_tied(weighted) if self.steps.efron else None)
 
-    def means(self, factor: Floats, *, moments: tuple[Floats, Floats]) -> Floats:
+    def means(self, factor: Floats, *, moments: FirstMoments) -> Floats:
         """Return, summed over the steps of each moment, factor x mean of the covariates over what is left of the risk set."""
-        total, tied = moments
-        part = factor / self.left
-        found = self.steps.sum_of(part)[:, None] * total
-        return np.asarray(found - self.steps.sum_of(part * self.steps.share)[:, None] * tied if self.steps.efron else found)
+        part, several = factor / self.left, self.steps.moments.several
+        found = self.steps.sum_of(part)[:, None] * moments.total
+        if moments.tied is not None:
+            found[several] -= self.steps.sum_of(part * self.steps.share)[several, None] * moments.tied
+        return np.asarray(found)
+
+    def information(self, x: Floats, *, rate: Floats) -> Floats:
+        """Return the sum over the steps of rate x left x variance of the covariates over what is left of the risk set.
+
+        The second moments are one Gram matrix of the rows, each weighted by its expected ends.
+        """
+        expected = self.hazard * self.steps.data.weights * self.steps.over(rate)
+        return np.asarray((x * expected[:, None]).T @ x - self._squared_means(rate / self.left, moments=self.first_moments(x)))
+
+    def _squared_means(self, factor: Floats, *, moments: FirstMoments) -> Floats:
+        """Return the sum over the steps of factor x square of the first moment of what is left of the risk set."""
+        steps, several = self.steps, self.steps.moments.several
+        squares = (moments.total * steps.sum_of(factor)[:, None]).T @ moments.total
+        if moments.tied is None:
+            return np.asarray(squares)
+        once, twice = (steps.sum_of(factor * steps.share**power)[several, None] for power in (1, 2))
+        cross = (moments.total[several] * once).T @ moments.tied
+        return np.asarray(squares - cross - cross.T + (moments.tied * twice).T @ moments.tied)
