@@ -149,7 +149,7 @@ class TestHazards:
 
 def simulated(seed: int) -> tuple[cs.Dataset, cs.Truth]:
     """Return the first contracts of a company, of which the truth speaks."""
-    ds, truth = cs.simulate_company(accounts=1200, months=36, seed=seed)
+    ds, truth = cs.simulate_company(accounts=1500, months=36, seed=seed)
     tables = {name: ds.tables[name].to_pandas() for name in ("accounts", "subscriptions", "rates")}
     tables["subscriptions"] = tables["subscriptions"][tables["subscriptions"]["subscription_id"].str.endswith("1")]
     return cs.read_dataset(tables, as_of=ds.as_of, currency=ds.currency), truth
@@ -159,7 +159,7 @@ def simulated(seed: int) -> tuple[cs.Dataset, cs.Truth]:
 def test_the_truth_of_a_simulated_company_is_recovered() -> None:
     pauses_stay = cs.RevenuePolicy(pauses="customer")
     distances = []
-    for seed in (11, 12, 13):
+    for seed in (1, 2, 3):
         ds, truth = simulated(seed)
         at = cs.renewal_hazard(ds, policy=pauses_stay).query("metric == 'renewal_hazard'")
         monthly = at[at["interval"] == "month"]
