@@ -85,7 +85,7 @@ def bootstrap(
     0.7727
     """
     tail = (1 - check_conf_level(conf_level)) / 2
-    source = _generator(rng)
+    source = generator(rng)
     if method not in ("bca", "percentile"):
         raise ParameterError(f"method must be 'bca' or 'percentile', not {method!r}.")
     if replicates < 100:
@@ -147,7 +147,8 @@ def largest_share(contributions: pd.DataFrame) -> pd.DataFrame:
     return estimates({"sum": list(contributions.columns)}, metric="largest_share", unit="share", estimate=share, n=np.full(len(share), int(times.sum())))
 
 
-def _generator(rng: Any) -> np.random.Generator:
+def generator(rng: Any) -> np.random.Generator:
+    """Return a generator, made from a seed where that is given."""
     if isinstance(rng, np.random.Generator):
         return rng
     if isinstance(rng, bool) or not isinstance(rng, int | np.integer) or rng < 0:
