@@ -27,6 +27,7 @@ from cs_analysis.stats.risk import By, Floats
 
 FEW_CLUSTERS = 30
 FEW_ENDS_A_TERM = 5
+_FAR_FROM_SINGULAR = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,14 +243,14 @@ def fit_cox(
     level = check_conf_level(conf_level)
     design = read_design(durations, covariates, strata=strata, cluster=cluster, weights=weights, ties=ties)
     likelihood = PartialLikelihood.of(design.data)
-    null, squares = likelihood.scaled(np.zeros(len(design.data.terms))), np.outer(likelihood.scale, likelihood.scale)
-    at_zero = null[2] * squares
-    check_design(likelihood.steps.data, information=at_zero, moments=likelihood.steps.moments)
-    optimum = _maximum(likelihood, null)
+    ends, squares = float(design.data.weights[design.data.observed].sum()), np.outer(likelihood.scale, likelihood.scale)
+    null = likelihood.scaled(np.zeros(len(design.data.terms)))
+    if not _clearly_told(null[2] / max(ends, 1.0), design.data):
+        check_design(design.data, information=null[2] * squares)
+    optimum = _maximum(likelihood, design.data, null=null)
     beta = optimum.point / likelihood.scale
-    ends = float(design.data.weights[design.data.observed].sum())
     information = -optimum.hessian * ends * squares
-    check_separation(likelihood.steps.data, beta, at_zero=at_zero, at_beta=information)
+    check_separation(design.data, beta, at_zero=null[2] * squares, at_beta=information)
     covariance, robust = _covariance(design.data, beta, information=information)
     found = list(_diagnostics(design.data, optimum, robust=robust))
     return CoxFit(
@@ -266,9 +267,13 @@ def fit_cox(
     )
 
 
-def _maximum(likelihood: PartialLikelihood, null: tuple[float, Floats, Floats]) -> Optimum:
+def _clearly_told(information: Floats, data: CoxData) -> bool:
+    """Return whether the information of an end, by covariates of spread 1, is far from singular: what needs no closer look."""
+    return bool(data.observed.sum() >= len(data.terms) and np.linalg.eigvalsh(information)[0] > _FAR_FROM_SINGULAR)
+
+
+def _maximum(likelihood: PartialLikelihood, data: CoxData, *, null: tuple[float, Floats, Floats]) -> Optimum:
     """Return the maximum of the mean log-likelihood of an end, by the scaled covariates, from coefficients of 0, where it is known."""
-    data = likelihood.steps.data
     ends = float(data.weights[data.observed].sum())
 
     def mean(beta: Floats) -> tuple[float, Floats, Floats]:

@@ -14,26 +14,34 @@ from cs_analysis.stats.cox.design import CoxData
 from cs_analysis.stats.cox.risk_sums import RiskSums, Steps
 from cs_analysis.stats.risk import Floats
 
+_NO_SPREAD = 1e-10  # standard deviation beside the mean
+
 
 @dataclass(frozen=True, eq=False)
 class PartialLikelihood:
     """The log of the partial likelihood as a function of the coefficients.
 
-    Covariates are centred and scaled inside (`scale` = their standard deviations, 1 where they do not vary); rows are ordered by stratum and time,
-    so that sums over them run through memory once.
+    Attributes
+    ----------
+    steps
+        Rows ordered by stratum and time, so that sums over them run through memory once; covariates centred and in units of `scale`.
+    scale : array
+        Standard deviations of the covariates, 1 where they do not vary.
     """
 
     steps: Steps
-    x: Floats
     scale: Floats
 
     @classmethod
     def of(cls, data: CoxData) -> PartialLikelihood:
         """Return the likelihood of a design."""
         ordered = data.at(np.lexsort((data.leave, data.stratum)))
-        spread = ordered.x.std(axis=0)
-        scale = np.where(spread > 0, spread, 1.0)
-        return cls(Steps.of(ordered), (ordered.x - ordered.x.mean(axis=0)) / scale, scale)
+        centre = ordered.x.mean(axis=0)
+        x = ordered.x - centre
+        spread = np.sqrt(np.einsum("ij,ij->j", x, x) / len(x))
+        scale = np.where(spread > _NO_SPREAD * np.abs(centre), spread, 1.0)
+        x /= scale
+        return cls(Steps.of(ordered._replace(x=x)), scale)
 
     def at(self, beta: Floats) -> tuple[float, Floats, Floats]:
         """Return value, score and information at coefficients of the covariates as they are."""
@@ -43,11 +51,11 @@ class PartialLikelihood:
     def scaled(self, beta: Floats) -> tuple[float, Floats, Floats]:
         """Return value, score and information at coefficients of the scaled covariates, and by them."""
         steps, moments, data = self.steps, self.steps.moments, self.steps.data
-        predictor = self.x @ beta
+        predictor = data.x @ beta
         sums = RiskSums.of(steps, predictor)
         ended = moments.ended
         level = sums.level[data.stratum[ended]]
         value = data.weights[ended] @ predictor[ended] - steps.weight @ (np.log(sums.left) + level)
         expected = sums.hazard * data.weights * steps.over(sums.rate)
         surplus = np.where(data.observed, data.weights, 0.0) - expected
-        return float(value), surplus @ self.x, sums.information(self.x, rate=sums.rate)
+        return float(value), surplus @ data.x, sums.information(data.x, rate=sums.rate)
