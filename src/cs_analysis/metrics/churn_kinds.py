@@ -76,7 +76,7 @@ def churn_by_kind(
     >>> import cs_analysis as cs
     >>> ds, _ = cs.simulate_company(accounts=60, months=8)
     >>> table = cs.churn_by_kind(ds, at_days=[100])
-    >>> round(table.loc[table["metric"] != "churn_by_kind_naive", "estimate"].sum(), 12)
+    >>> float(table.loc[table["metric"] != "churn_by_kind_naive", "estimate"].sum().round(12))
     1.0
     """
     sampling = Sampling(design=design, observed_from=observed_from, started_from=started_from, started_until=started_until)
