@@ -50,7 +50,7 @@ save_csv(all_of(function(case, fit, key) do.call(rbind, lapply(c("km", "identity
   data.frame(key, transform = g, term = rownames(table), statistic = table[, 1], df = table[, 2], p_value = table[, 3], row.names = NULL)
 }))), "diagnostics_zph.csv")
 save_csv(all_of(function(case, fit, key) {
-  if (!(case$case[1] %in% c("lung", "veteran_months", "heart", "rossi"))) return(NULL)
+  if (!(case$case[1] %in% c("lung_strata_weights", "veteran_months", "heart", "heart_strata", "drawn"))) return(NULL)
   zph <- cox.zph(fit, terms = FALSE)
   data.frame(key, time_days = rep(zph$time, ncol(zph$y)), term = rep(colnames(zph$y), each = nrow(zph$y)), residual = as.vector(zph$y), row.names = NULL)
 }), "diagnostics_residuals.csv")

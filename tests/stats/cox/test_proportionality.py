@@ -37,7 +37,7 @@ def test_terms_of_a_factor_are_tested_together(golden: Callable[[str], pd.DataFr
     np.testing.assert_allclose(found[["statistic", "df", "p_value"]], wanted[["statistic", "df", "p_value"]], rtol=1e-9)
 
 
-@pytest.mark.parametrize("case", ["lung", "veteran_months", "heart", "rossi"])
+@pytest.mark.parametrize("case", ["lung_strata_weights", "veteran_months", "heart", "heart_strata", "drawn"])
 def test_residuals_equal_to_r(golden: Callable[[str], pd.DataFrame], case: str) -> None:
     for ties, rows in golden("cox/diagnostics_residuals.csv").query("case == @case").groupby("ties"):
         found = schoenfeld(*golden_design(case, ties))
