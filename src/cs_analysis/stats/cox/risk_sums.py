@@ -13,7 +13,9 @@ import numpy as np
 
 from cs_analysis.stats.cox.design import CoxData
 from cs_analysis.stats.cox.moments import Moments
-from cs_analysis.stats.risk import Floats
+from cs_analysis.stats.risk import Floats, Integers
+
+_BLOCK = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +94,7 @@ class RiskSums:
     def of(cls, steps: Steps, predictor: Floats) -> RiskSums:
         """Return the sums for a linear predictor of each row."""
         stratum = steps.data.stratum
-        level = np.full(int(stratum.max()) + 1, -np.inf)
-        np.maximum.at(level, stratum, predictor)
+        level = _highest(predictor, stratum)
         hazard = np.exp(predictor - level[stratum])
         weighted = (hazard * steps.data.weights)[:, None]
         total, place = steps.moments.at_risk(weighted)[:, 0], steps.moments.place
@@ -128,14 +129,32 @@ class RiskSums:
         The second moments are one Gram matrix of the rows, each weighted by its expected ends.
         """
         expected = self.hazard * self.steps.data.weights * self.steps.over(rate)
-        return np.asarray((x * expected[:, None]).T @ x - self._squared_means(rate / self.left, moments=self.first_moments(x)))
+        return _gram(x, expected) - self._squared_means(rate / self.left, moments=self.first_moments(x))
 
     def _squared_means(self, factor: Floats, *, moments: FirstMoments) -> Floats:
         """Return the sum over the steps of factor x square of the first moment of what is left of the risk set."""
         steps, several = self.steps, self.steps.moments.several
-        squares = (moments.total * steps.sum_of(factor)[:, None]).T @ moments.total
+        squares = _gram(moments.total, steps.sum_of(factor))
         if moments.tied is None:
-            return np.asarray(squares)
+            return squares
         once, twice = (steps.sum_of(factor * steps.share**power)[several, None] for power in (1, 2))
         cross = (moments.total[several] * once).T @ moments.tied
         return np.asarray(squares - cross - cross.T + (moments.tied * twice).T @ moments.tied)
+
+
+def _highest(values: Floats, stratum: Integers) -> Floats:
+    """Return the highest value of each stratum."""
+    if not stratum.any():
+        return np.array([values.max()])
+    highest = np.full(int(stratum.max()) + 1, -np.inf)
+    np.maximum.at(highest, stratum, values)
+    return highest
+
+
+def _gram(x: Floats, factor: Floats) -> Floats:
+    """Return x' diag(factor) x, added up in blocks of rows that stay in the processor's cache."""
+    total = np.zeros((x.shape[1], x.shape[1]))
+    for first in range(0, len(x), _BLOCK):
+        part = x[first : first + _BLOCK]
+        total += (part * factor[first : first + _BLOCK, None]).T @ part
+    return total
