@@ -1,3 +1,6 @@
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -172,3 +175,12 @@ def test_the_truth_of_a_simulated_company_is_recovered() -> None:
             distances.append((1 - row["estimate"] - stays) / np.sqrt(stays * (1 - stays) / row["n"]))
     assert np.abs(distances).max() < 3
     assert np.mean(np.square(distances)) < 2.2  # of a mean of nine squared standard normal ones, 1 in 50 lies above
+
+
+@pytest.mark.slow
+@pytest.mark.coverage
+def test_limits_hold_the_truth_as_often_as_they_say(repository: Path) -> None:
+    """A part of benchmarks/coverage/renewals.py: 200 groups of 100 accounts."""
+    study = runpy.run_path(str(repository / "benchmarks" / "coverage" / "renewals.py"))
+    found = study["study"](200, accounts_each=100).set_index("metric")["coverage"]
+    assert found.drop("customer_time").between(0.90, 0.995).all()  # simulation error 1.5 points

@@ -47,7 +47,7 @@ def first_spells(
         raise NotEnoughDataError(
             f"nobody was a customer by {ds.as_of:%Y-%m-%d}: no account has a paying phase in `subscriptions`. Check `kind` and the policy."
         )
-    first = _begun_within(ds, first, started_from, started_until)
+    first = _begun_within(ds, first, started_from=started_from, started_until=started_until)
     if observed_from is None:
         _refuse_snapshot(first, cutoff(ds))
     else:
@@ -107,7 +107,7 @@ def _month_ends(ds: Dataset, policy: RevenuePolicy | str) -> ir.Table:
     return engine.stage(inside.select("account_id", "ends_at", "closing", month=(age // _MICROSECONDS_A_MONTH).cast("int64")))
 
 
-def _begun_within(ds: Dataset, first: pd.DataFrame, started_from: Moment | None, started_until: Moment | None) -> pd.DataFrame:
+def _begun_within(ds: Dataset, first: pd.DataFrame, *, started_from: Moment | None, started_until: Moment | None) -> pd.DataFrame:
     """Return the stretches that began from the first of two days to the end of the second."""
     begun = pd.Series(data=True, index=first.index)
     if started_from is not None:
