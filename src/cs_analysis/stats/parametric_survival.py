@@ -30,13 +30,17 @@ Curve = Callable[[Floats, Floats], Floats]
 
 
 class Family(NamedTuple):
-    """A family of curves: the lifelines fitter, its terms, which of them are positive, and the logarithms of S and of the density."""
+    """A family of curves: the lifelines fitter, its terms, which of them are positive, and the logarithms of S and of the density.
+
+    Where some never end (`cured`), the first term is their share, and the fitter is that of the others.
+    """
 
     fitter: str
     terms: tuple[str, ...]
     positive: tuple[bool, ...]
     log_survival: Curve
     log_density: Curve
+    cured: bool = False
 
 
 def _weibull_log_survival(days: Floats, terms: Floats) -> Floats:
@@ -100,11 +104,17 @@ class SurvivalFit(Fit):
     units : array
         What each row of the durations adds to the terms, to first order (inverse information times the row's score): rows x terms. The sum of
         squares over rows is a covariance that holds even where the family is not the true one.
+    robust : array
+        That covariance, rows with a `count` taken so many times.
+    curve : Family
+        The family.
     """
 
     family: str
     terms: Floats
     units: Floats
+    robust: Floats
+    curve: Family
 
     @property
     def aic(self) -> float:
@@ -113,12 +123,12 @@ class SurvivalFit(Fit):
 
     def log_survival(self, days: npt.ArrayLike) -> Floats:
         """Return log S at times above 0."""
-        return FAMILIES[self.family].log_survival(np.asarray(days, dtype="float64"), self.terms)
+        return self.curve.log_survival(np.asarray(days, dtype="float64"), self.terms)
 
     def slopes(self, days: npt.ArrayLike) -> Floats:
         """Return the derivatives of log S by the terms: times x terms."""
-        times, family = np.asarray(days, dtype="float64"), FAMILIES[self.family]
-        return _derivatives(lambda terms: family.log_survival(times, terms), self.terms)
+        times = np.asarray(days, dtype="float64")
+        return _derivatives(lambda terms: self.curve.log_survival(times, terms), self.terms)
 
 
 def fit_survival(durations: pd.DataFrame, *, family: str = "weibull", conf_level: float = 0.95) -> SurvivalFit:
@@ -165,9 +175,13 @@ def fit_survival(durations: pd.DataFrame, *, family: str = "weibull", conf_level
     """
     if family not in FAMILIES:
         raise ParameterError(f"family must be one of {', '.join(FAMILIES)}, not {family!r}.")
-    rows = _read(durations)
-    chosen = FAMILIES[family]
-    terms, warned = _search(rows, family)
+    rows, chosen = read_ends(durations), FAMILIES[family]
+    return fitted(rows, chosen, family=family, found=search(rows, chosen, family=family), conf_level=conf_level)
+
+
+def fitted(rows: EndRows, chosen: Family, *, family: str, found: tuple[Floats, list[Diagnostic]], conf_level: float) -> SurvivalFit:
+    """Return the fit at terms that a search found; raise unless they are a strict maximum."""
+    terms, warned = found
 
     def each(at: Floats) -> Floats:
         return _log_likelihood(rows, chosen, terms=at)
@@ -184,13 +198,15 @@ def fit_survival(durations: pd.DataFrame, *, family: str = "weibull", conf_level
         family=family,
         terms=terms,
         units=(scores @ covariance)[rows.place],
+        robust=covariance @ (scores.T * rows.units) @ scores @ covariance,
+        curve=chosen,
     )
 
 
 _ADVICE = "compare the curve with the Kaplan-Meier curve before trusting its tail"
 
 
-class _Rows(NamedTuple):
+class EndRows(NamedTuple):
     """Distinct rows in days with their number, and the place of each row of the table among them."""
 
     enter: Floats
@@ -200,7 +216,8 @@ class _Rows(NamedTuple):
     place: Integers
 
 
-def _read(durations: pd.DataFrame) -> _Rows:
+def read_ends(durations: pd.DataFrame) -> EndRows:
+    """Return the rows of a durations table in days; raise where there are too few ends."""
     rows = read_rows(durations, None)
     enter: Integers = np.zeros_like(rows.leave) if rows.enter is None else rows.enter
     table = np.column_stack([enter, rows.leave, rows.observed])
@@ -212,10 +229,10 @@ def _read(durations: pd.DataFrame) -> _Rows:
             f"a curve that goes on beyond the data needs {FEWEST_ENDS} ends or more, at {FEWEST_TIMES} times or more; there are {count[ended].sum():g}, at "
             f"{len(np.unique(distinct[ended, 1]))}. Wait for more ends, pool groups, or look no further than the data go."
         )
-    return _Rows(distinct[:, 0] / GRID_PER_DAY, distinct[:, 1] / GRID_PER_DAY, distinct[:, 2] == 1, count, place.ravel())
+    return EndRows(distinct[:, 0] / GRID_PER_DAY, distinct[:, 1] / GRID_PER_DAY, distinct[:, 2] == 1, count, place.ravel())
 
 
-def _search(rows: _Rows, family: str) -> tuple[Floats, list[Diagnostic]]:
+def search(rows: EndRows, chosen: Family, *, family: str) -> tuple[Floats, list[Diagnostic]]:
     """Return the terms that lifelines finds and what it warned of."""
     import lifelines  # noqa: PLC0415 - more than a second; most calls never need it
 
@@ -223,7 +240,8 @@ def _search(rows: _Rows, family: str) -> tuple[Floats, list[Diagnostic]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            fitter = getattr(lifelines, FAMILIES[family].fitter)()
+            fitter = getattr(lifelines, chosen.fitter)()
+            fitter = lifelines.MixtureCureFitter(base_fitter=fitter) if chosen.cured else fitter
             fitter.fit(rows.leave[seen], rows.observed[seen], entry=rows.enter[seen], weights=rows.units[seen])
         except (lifelines.exceptions.ConvergenceError, lifelines.exceptions.StatError, np.linalg.LinAlgError) as failure:
             raise ConvergenceError(f"the {family} curve could not be fitted to {rows.units.sum():g} units. Use another family or pool groups.") from failure
@@ -231,7 +249,7 @@ def _search(rows: _Rows, family: str) -> tuple[Floats, list[Diagnostic]]:
     return np.asarray(fitter.params_, dtype="float64"), [Diagnostic("warning of the search", 1.0, text, _ADVICE) for text in texts]
 
 
-def _log_likelihood(rows: _Rows, family: Family, *, terms: Floats) -> Floats:
+def _log_likelihood(rows: EndRows, family: Family, *, terms: Floats) -> Floats:
     """Return the log-likelihood of each distinct row."""
     leave, enter = np.maximum(rows.leave, _TINY), np.maximum(rows.enter, _TINY)
     with np.errstate(all="ignore"):
@@ -250,7 +268,7 @@ def _derivatives(function: Callable[[Floats], Floats], at: Floats, *, step: floa
     return np.column_stack(columns)
 
 
-def _checked(rows: _Rows, family: Family, *, terms: Floats, scores: Floats, information: Floats) -> tuple[float, Floats]:
+def _checked(rows: EndRows, family: Family, *, terms: Floats, scores: Floats, information: Floats) -> tuple[float, Floats]:
     """Return the steepest slope and the covariance; raise unless the terms are a strict maximum."""
     size = np.where(family.positive, np.abs(terms), 1.0)
     slope = float(np.abs(rows.units @ scores * size).max() / rows.units.sum())
@@ -265,7 +283,7 @@ def _checked(rows: _Rows, family: Family, *, terms: Floats, scores: Floats, info
     return slope, np.asarray(np.linalg.inv(scaled) * np.outer(size, size))
 
 
-def _coefficients(rows: _Rows, family: Family, *, terms: Floats, covariance: Floats, conf_level: float) -> pd.DataFrame:
+def _coefficients(rows: EndRows, family: Family, *, terms: Floats, covariance: Floats, conf_level: float) -> pd.DataFrame:
     half = special.ndtri((1 + check_conf_level(conf_level)) / 2) * np.sqrt(np.diag(covariance))
     positive = np.array(family.positive)
     factor = np.exp(half / np.where(positive, np.abs(terms), 1.0))
