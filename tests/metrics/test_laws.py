@@ -43,6 +43,8 @@ OTHERS = {
     "customer_value_list",
     "churn_test",
     "health_features",
+    "verify_features",
+    "health_score",
 }  # public names of metric modules that do not return estimates
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
 NAMED_OTHERWISE = {

@@ -32,6 +32,8 @@ OTHERS = {
     "retained_customers",
     "churn_test",
     "health_features",
+    "verify_features",
+    "health_score",
 }  # public functions of the room that return no estimates
 NAMED_OTHERWISE = {
     "customer_survival": "survival",
