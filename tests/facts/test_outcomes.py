@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,9 +33,9 @@ def company(*phases: tuple[str, str, str | None, str | None], as_of: str = "2026
     return cs.read_dataset({"accounts": accounts, "subscriptions": table}, as_of=as_of, calendar=cs.Calendar(timezone=zone))
 
 
-def outcome(ds: cs.Dataset, day: str, **options: str) -> dict[str, tuple[object, bool, bool]]:
+def outcome(ds: cs.Dataset, day: str, **options: Any) -> dict[str, tuple[object, bool, bool]]:
     """Return what became of each customer of a day."""
-    found = churn_outcomes(ds, feature_dates(ds, day), **options)
+    found = churn_outcomes(ds, dates=day, **options)
     return {row.account_id: (None if pd.isna(row.churned) else bool(row.churned), row.left_in_gap, row.notice_given) for row in found.itertuples()}
 
 
@@ -88,6 +89,20 @@ class TestByHand:
         ds = company(("a", "2026-01-01", "2026-07-10", "2026-05-01"))
         assert outcome(ds, "2026-05-31", horizon="30d") == {"a": (False, False, True)}
 
+    def test_says_what_was_paid_and_when_it_ended(self) -> None:
+        ds = company(("a", "2026-01-01", "2026-02-20T12:00", None), ("b", "2026-01-01", None, None), ("b", "2026-01-15", None, None))
+        found = churn_outcomes(ds, dates=["2026-01-10", "2026-01-31"], horizon="30d")
+        assert list(found.columns) == ["account_id", "at", "churned", "left_in_gap", "notice_given", "mrr", "ended_at"]
+        assert found["mrr"].tolist() == [10.0, 10.0, 10.0, 20.0]
+        assert found["ended_at"].tolist()[::2] == [utc("2026-02-20T12:00")] * 2
+        assert found["ended_at"][1::2].isna().all()
+        assert churn_outcomes(ds.at("2026-02-20T11:00+00:00"), dates="2026-01-31", horizon="30d")["ended_at"].isna().all()
+
+    def test_another_policy_ends_a_customer_elsewhere(self) -> None:
+        ds = company(("a", "2026-01-01", "2026-03-15", "2026-02-10"))
+        assert outcome(ds, "2026-01-31", horizon="30d") == {"a": (False, False, False)}
+        assert outcome(ds, "2026-01-31", horizon="30d", policy=cs.RevenuePolicy(churn_date="cancel_request")) == {"a": (True, False, False)}
+
     def test_time_at_risk_goes_from_date_to_date(self) -> None:
         ds = company(("a", "2026-01-11", "2026-03-01", None), ("b", "2026-02-20", None, None))
         found = exposures(ds, feature_dates(ds, ["2026-01-31", "2026-02-28", "2026-05-31"]))
@@ -107,9 +122,9 @@ def test_snapshots_are_the_last_days_of_finished_periods() -> None:
 def test_windows_say_their_unit() -> None:
     ds = company(("a", "2026-01-11", None, None))
     with pytest.raises(ParameterError, match="horizon must say its unit"):
-        churn_outcomes(ds, feature_dates(ds, "2026-01-31"), horizon=30)
+        churn_outcomes(ds, dates="2026-01-31", horizon=30)
     with pytest.raises(ParameterError, match="gap must be longer than nothing"):
-        churn_outcomes(ds, feature_dates(ds, "2026-01-31"), horizon="30d", gap="0d")
+        churn_outcomes(ds, dates="2026-01-31", horizon="30d", gap="0d")
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -127,7 +142,7 @@ def test_agrees_with_a_search_through_all_stretches(seed: int, zone: str) -> Non
             start = end + pd.Timedelta(int(rng.integers(0, 20)), "D")
     ds = company(*phases, zone=zone)
     days, as_of_end = ["2025-12-31", "2026-02-14", "2026-03-31", "2026-05-31"], pd.Timestamp("2026-07-01", tz=zone)
-    found = churn_outcomes(ds, feature_dates(ds, days), horizon="30d", gap="7d").set_index(["account_id", "at"])
+    found = churn_outcomes(ds, dates=feature_dates(ds, days), horizon="30d", gap="7d").set_index(["account_id", "at"])
     rows = {}
     for account, first, last in stretches(phases):
         for day in days:

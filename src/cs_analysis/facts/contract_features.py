@@ -9,18 +9,18 @@ import pandas as pd
 from cs_analysis.data.dataset import Dataset, engine_of, relation
 from cs_analysis.facts.feature_dates import KEYS, FeatureDates, joined_to
 from cs_analysis.facts.phases import effective_phases
-from cs_analysis.facts.policy import DEFAULT_POLICY
+from cs_analysis.facts.policy import DEFAULT_POLICY, RevenuePolicy
 from cs_analysis.facts.subscriptions import customer_spells, rates_by_month
 
 _RATE = "decimal(20, 12)"
 
 
-def customers_at(ds: Dataset, dates: FeatureDates) -> ir.Table:
+def customers_at(ds: Dataset, dates: FeatureDates, *, policy: RevenuePolicy | str = "default") -> ir.Table:
     """Return one row an account that is a customer at the end of a date, staged: account, the columns of the dates, `account_start`, `customer_since`.
 
     Who was a customer does not depend on what was recorded later: an end after the date was not known then, but it does not end anything by then either.
     """
-    spells = customer_spells(ds)
+    spells = customer_spells(ds, policy=policy)
     moments = engine_of(ds).lookup(dates.frame)
     lasting = spells.inner_join(moments, [spells.started_at < moments.ends_at, spells.ended_at.isnull() | (spells.ended_at >= moments.ends_at)])
     columns = [name for name in moments.columns if name != "number"]
