@@ -51,6 +51,11 @@ def test_counts_repeat_rows() -> None:
 def test_strata_of_other_tables() -> None:
     design = read_design(TABLE, ["seats"], strata=["region"])
     assert design.stratum_of(TABLE.iloc[::-1]).tolist() == [0, 2, 1]
+    assert design.stratum_of(TABLE.astype({"region": "category"})).tolist() == [1, 2, 0]
+    two = read_design(TABLE.assign(year=[2024, 2025, 2024]), ["seats"], strata=["region", "year"])
+    assert two.stratum_of(pd.DataFrame({"year": [2025, 2024], "region": [None, "n"]})).tolist() == [2, 0]
+    with pytest.raises(ParameterError, match="row 0 has region 'n', year '2024'"):
+        two.stratum_of(pd.DataFrame({"year": ["2024"], "region": ["n"]}))
     with pytest.raises(ParameterError, match="row 1 has region 'west'"):
         design.stratum_of(pd.DataFrame({"region": ["n", "west"]}))
 

@@ -61,6 +61,16 @@ def test_the_published_figures_of_lung() -> None:
     assert fit.log_likelihood == pytest.approx(-729.23012137, abs=5e-9)
 
 
+@pytest.mark.parametrize("covariates", [["x1", "cell", "x5"], "x1 + C(cell) + x5", "x1 + cell + x5"])
+def test_a_category_is_coded_as_in_r(covariates: str | list[str]) -> None:
+    table, _ = case_table("veteran")  # x2, x3, x4 mark the second to fourth of four kinds
+    kind = table[["x2", "x3", "x4"]].to_numpy() @ [1, 2, 3]
+    fit = fit_cox(table.assign(cell=[f"kind {int(number)}" for number in kind]), covariates)
+    expected = FITS.query("case == 'veteran' and ties == 'efron' and not robust").set_index("term")
+    np.testing.assert_allclose(fit.beta, expected.loc[["x1", "x2", "x3", "x4", "x5"], "beta"], rtol=1e-7)
+    assert fit.coefficients["term"].iloc[2].endswith("[T.kind 2]")
+
+
 def test_by_hand() -> None:
     # a (x = 1) ends at 1 among a, b, c; b (x = 0) at 2 among b, c; c (x = 1) at 3 alone. With r = e^beta the likelihood is
     # r / (2 r + 1) x 1 / (1 + r). Its log has the slope 1 - 2 r / (2 r + 1) - r / (1 + r) = 0 where 1 + r = 2 r^2 + r: r^2 = 1 / 2.

@@ -99,8 +99,13 @@ def cumulative_hazard(design: Design, beta: Floats, *, covariance: Floats, conf_
     relative = float(np.exp(-base.centre @ beta))
     hazard = relative * base.hazard
     direction = base.hazard[:, None] * -base.centre - base.slope
-    error = relative * np.sqrt(base.spread + np.einsum("ij,jk,ik->i", direction, covariance, direction))
+    error = relative * np.sqrt(base.spread + variance_along(direction, covariance))
     width = np.exp(special.ndtri((1 + check_conf_level(conf_level)) / 2) * error / hazard)
     keys = design.strata.take(base.moments.stratum).reset_index(drop=True).assign(time_days=base.moments.time / GRID_PER_DAY)
     n = np.rint(base.moments.at_risk(np.ones((len(data.leave), 1)))[:, 0])
     return estimates(keys, metric="cumulative_hazard", unit="ratio", estimate=hazard, conf_low=hazard / width, conf_high=hazard * width, n=n)
+
+
+def variance_along(direction: Floats, covariance: Floats) -> Floats:
+    """Return the variance of each row of `direction` times the coefficients."""
+    return np.asarray(np.einsum("ij,ij->i", direction @ covariance, direction))

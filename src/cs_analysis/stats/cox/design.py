@@ -79,12 +79,12 @@ class Design:
         absent = [name for name in names if name not in table.columns]
         if absent:
             raise MissingColumnsError(absent, table.columns, table="table")
-        code = table[names].merge(self.strata.assign(_code=range(len(self.strata))), how="left", on=names)["_code"]
-        unknown = code.isna().to_numpy()
-        if unknown.any():
-            first = int(np.argmax(unknown))
-            found = ", ".join(f"{name} {value!r}" for name, value in table[names].iloc[first].items())
-            raise ParameterError(f"every row must be in a stratum of the fit; row {table.index[first]!r} has {found}. Leave it out.")
+        known, found = (pd.MultiIndex.from_frame(each[names].astype(object)) for each in (self.strata, table))
+        code = known.get_indexer(found)
+        if (code < 0).any():
+            first = int(np.argmax(code < 0))
+            values = ", ".join(f"{name} {value!r}" for name, value in table[names].iloc[first].items())
+            raise ParameterError(f"every row must be in a stratum of the fit; row {table.index[first]!r} has {values}. Leave it out.")
         return np.asarray(code, dtype="int64")
 
 

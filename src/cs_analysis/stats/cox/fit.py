@@ -189,8 +189,8 @@ def fit_cox(
 
     hazard(t | x) = h(t) exp(x beta), with an h of its own for each stratum, left open; beta maximises the partial likelihood. A row is at risk on
     (enter_days, duration_days], one that enters at 0 at time 0 as well. A unit whose covariates change has several rows, each from the change
-    until the next, `observed` in the last one at most. Times are read in steps of 1e-9 day (programs that call times equal up to a tolerance
-    find ties where there are none here, and the reverse never).
+    until the next, `observed` in the last one at most. Times are read in steps of 1e-9 day: what is closer is tied. (R's `coxph` ties times
+    within about 1.5e-8 of each other, which matters for fractions of days only.)
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import special
 
 from cs_analysis.errors import NotEnoughDataError, ParameterError
-from cs_analysis.stats.cox.baseline import Baseline
+from cs_analysis.stats.cox.baseline import Baseline, variance_along
 from cs_analysis.stats.cox.design import Design
 from cs_analysis.stats.estimates import check_conf_level, estimates
 from cs_analysis.stats.risk import LONGEST_DAYS, Floats, steps
@@ -52,7 +52,7 @@ def survival(fitted: Fitted, table: pd.DataFrame, *, at_days: npt.ArrayLike, con
         hazard, spread, slope = base.at(stratum, int(step))
         direction = hazard[:, None] * away - slope
         shares[:, column] = np.exp(-hazard * relative)
-        errors[:, column] = relative * np.sqrt(spread + np.einsum("ij,jk,ik->i", direction, fitted.covariance, direction))
+        errors[:, column] = relative * np.sqrt(spread + variance_along(direction, fitted.covariance))
     low, high = log_log_around(shares.ravel(), z * errors.ravel())
     places = np.repeat(np.arange(len(x)), len(days))
     timed = keys.take(places).assign(time_days=np.tile(days, len(x)))
@@ -63,7 +63,7 @@ def log_hazard_ratios(fitted: Fitted, table: pd.DataFrame, *, conf_level: float)
     """Return the log hazard ratio of each row against the average row of the fit; see `CoxFit.log_hazard_ratios_of`."""
     z = special.ndtri((1 + check_conf_level(conf_level)) / 2)
     keys, away = _keys(table), fitted.design.terms.of(table) - fitted.centre
-    value, half = away @ fitted.beta, z * np.sqrt(np.einsum("ij,jk,ik->i", away, fitted.covariance, away))
+    value, half = away @ fitted.beta, z * np.sqrt(variance_along(away, fitted.covariance))
     return estimates(keys, metric="log_hazard_ratio", unit="ratio", estimate=value, conf_low=value - half, conf_high=value + half, n=fitted.ends)
 
 
