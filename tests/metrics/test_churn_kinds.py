@@ -37,6 +37,21 @@ class TestKinds:
         assert shares(table) == {"voluntary": pytest.approx(2 / 6), "downgrade": sixth, "pause": sixth, "(unknown)": sixth}
         assert shares(table, "survival") == {"(still a customer)": sixth}
 
+    def test_a_reason_on_record_stands_and_what_comes_days_later_says_nothing(self) -> None:
+        sold = phases(
+            ("s1", "a", "2026-01-01", "2026-01-11", 10),
+            ("s1", "a", "2026-01-11", None, 0),
+            ("s2", "b", "2026-01-01", "2026-01-11", 10),
+            ("s2", "b", "2026-01-13", None, 0),
+            ("s3", "c", "2026-01-01", "2026-01-11", 10),
+            ("s3", "c", "2026-01-11", None, 10),
+            kind=["paid", "free", "paid", "free", "paid", "past_due"],
+            end_reason=["voluntary", None, None, None, None, None],
+        )
+        ds = cs.read_dataset({"accounts": accounts(**dict.fromkeys("abc", "2026-01-01")), "subscriptions": sold}, as_of="2026-03-31")
+        table = cs.churn_by_kind(ds, at_days=[10], policy=cs.RevenuePolicy(past_due="nobody"))
+        assert shares(table) == {"voluntary": pytest.approx(1 / 3), "(unknown)": pytest.approx(1 / 3), "payment": pytest.approx(1 / 3)}
+
     def test_a_pause_that_is_no_end_is_no_kind_of_end(self) -> None:
         table = cs.churn_by_kind(company(), at_days=[45], policy=cs.RevenuePolicy(pauses="customer"))
         assert "pause" not in shares(table)

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import cs_analysis as cs
+from contract_search import ZONE, random_company, searched
 from cs_analysis.stats.clusters import clustered_share
 from cs_analysis.stats.intervals import exact_poisson, wilson
 from helpers import accounts, phases
@@ -78,6 +79,7 @@ class TestOfThoseDue:
         assert row[["estimate", "conf_low", "conf_high"]].tolist() == pytest.approx(list(expected))
         assert expected.conf_high - expected.conf_low > wilson(6, 10).conf_high - wilson(6, 10).conf_low
 
+    @pytest.mark.slow
     def test_a_late_renewal_counts_within_the_grace_that_is_stated(self) -> None:
         sold = phases(("s", "a", "2025-03-01", "2026-03-01", 10), ("t", "a", "2026-03-20", None, 10), ("u", "b", "2025-03-02", None, 10), interval=["year"] * 3)
         tables = {"accounts": accounts(a="2025-01-01", b="2025-01-01"), "subscriptions": sold}
@@ -95,6 +97,20 @@ class TestOfThoseDue:
         ds = cs.read_dataset({"accounts": accounts(a="2025-01-01"), "subscriptions": phases().iloc[:0]}, as_of="2026-03-31")
         assert cs.renewal_rate(ds).empty
         assert cs.renewal_hazard(ds).empty
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_rates_equal_those_of_a_search(seed: int) -> None:
+    tables = random_company(seed)
+    due = [row for row in searched(tables, "2025-06-30") if row[3] in ("renewed", "lapsed")]
+    found = cs.renewal_rate(cs.read_dataset(tables, as_of="2025-06-30", timezone=ZONE))
+    logos, money = (found[found["metric"] == name].set_index("period")["estimate"] for name in ("renewal_rate", "renewal_rate_by_value"))
+    months = {pd.Timestamp(row[4].year, row[4].month, 1) for row in due}
+    assert months <= set(logos.index)
+    for month in months:
+        rows = [row for row in due if (row[4].year, row[4].month) == (month.year, month.month)]
+        assert logos[month] == pytest.approx(sum(row[3] == "renewed" for row in rows) / len(rows))
+        assert money[month] == pytest.approx(sum(min(row[6], row[7]) for row in rows) / sum(row[6] for row in rows))
 
 
 class TestOfAllCustomers:
@@ -152,7 +168,7 @@ class TestHazards:
 
 def simulated(seed: int) -> tuple[cs.Dataset, cs.Truth]:
     """Return the first contracts of a company, of which the truth speaks."""
-    ds, truth = cs.simulate_company(accounts=1500, months=36, seed=seed)
+    ds, truth = cs.simulate_company(accounts=1000, months=36, seed=seed)
     tables = {name: ds.tables[name].to_pandas() for name in ("accounts", "subscriptions", "rates")}
     tables["subscriptions"] = tables["subscriptions"][tables["subscriptions"]["subscription_id"].str.endswith("1")]
     return cs.read_dataset(tables, as_of=ds.as_of, currency=ds.currency), truth
@@ -162,7 +178,7 @@ def simulated(seed: int) -> tuple[cs.Dataset, cs.Truth]:
 def test_the_truth_of_a_simulated_company_is_recovered() -> None:
     pauses_stay = cs.RevenuePolicy(pauses="customer")
     distances = []
-    for seed in (1, 2, 3):
+    for seed in (1, 2):
         ds, truth = simulated(seed)
         at = cs.renewal_hazard(ds, policy=pauses_stay).query("metric == 'renewal_hazard'")
         monthly = at[at["interval"] == "month"]
@@ -174,7 +190,7 @@ def test_the_truth_of_a_simulated_company_is_recovered() -> None:
             stays = truth.of("renewal_rate", interval="year", renewal=number)["value"].iloc[0]
             distances.append((1 - row["estimate"] - stays) / np.sqrt(stays * (1 - stays) / row["n"]))
     assert np.abs(distances).max() < 3
-    assert np.mean(np.square(distances)) < 2.2  # of a mean of nine squared standard normal ones, 1 in 50 lies above
+    assert np.mean(np.square(distances)) < 2.8  # of a mean of six squared standard normal ones, 1 in 100 lies above
 
 
 @pytest.mark.slow

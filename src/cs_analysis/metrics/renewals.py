@@ -193,13 +193,10 @@ def _of_all(ds: Dataset, *, period: Period, by: By, conf_level: float, policy: R
 
 def _finished(ds: Dataset, terms: ir.Table, *, period: Period, grace: str | pd.Timedelta | None) -> ir.Table:
     """Return the periods that are over together with the grace of their last day: `period` and the first local day after it."""
-    first = engine_of(ds).run(terms.agg(first=terms.due_on.min()).order_by("first"))["first"].iloc[0]
     end = cutoff(ds)
-    since = (
-        end - pd.Timedelta(1, "us")
-        if pd.isna(first)
-        else min(first.tz_localize(ds.calendar.zone, ambiguous=True, nonexistent="shift_forward").tz_convert("UTC").tz_localize(None), end)
-    )
+    past = terms.filter(terms.due_on < ibis.literal(end))
+    first = engine_of(ds).run(past.agg(first=past.due_on.min()).order_by("first"))["first"].iloc[0]
+    since = end - pd.Timedelta(1, "us") if pd.isna(first) else min(ds.calendar.period_start(first.date(), "day").tz_localize(None), end)
     table = periods(ds, since, period=period, unfinished=False)
     until = table["ends_at"].dt.tz_localize("UTC").dt.tz_convert(ds.calendar.zone).dt.tz_localize(None)
     if grace is not None:
