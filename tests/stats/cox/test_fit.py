@@ -206,6 +206,8 @@ def test_too_little_is_refused_with_words() -> None:
         fit_cox(SIX.assign(observed=[True] + [False] * 5, old=[1, 0, 0, 1, 0, 1]), ["seats", "old"])
     with pytest.raises(NotEnoughDataError, match="no row"):
         fit_cox(SIX.iloc[:0], ["seats"])
+    with pytest.raises(NotEnoughDataError, match="1 clusters say nothing of the spread of 1 coefficients"):
+        fit_cox(SIX.assign(account="a"), ["seats"], cluster="account")
 
 
 def test_what_cannot_be_told_is_named() -> None:

@@ -103,3 +103,16 @@ def test_text_that_never_varies_and_numbers_that_became_text_are_refused() -> No
         read_terms(TABLE.assign(plan="basic"), ["plan"])
     with pytest.raises(ParameterError, match="'age' must hold numbers"):
         read_terms(TABLE, ["age"]).of(TABLE.assign(age="forty"))
+
+
+def test_instants_and_numbers_as_objects_are_refused() -> None:
+    with pytest.raises(ParameterError, match="'age' must hold numbers or categories, not instants"):
+        read_terms(TABLE.assign(age=pd.Timestamp("2025-01-01")), ["age"])
+    with pytest.raises(ParameterError, match="'age' holds numbers as objects"):
+        read_terms(TABLE.astype({"age": object}), ["age"])
+
+
+@pytest.mark.parametrize("covariates", [["plan", "age", "yearly"], "plan + age + yearly"])
+def test_nullable_types_are_read_as_plain_ones(covariates: str | list[str]) -> None:
+    nullable = TABLE.astype({"plan": "string", "age": "Float64", "yearly": "boolean"})
+    np.testing.assert_array_equal(read_terms(nullable, covariates).of(nullable), read_terms(TABLE, covariates).of(TABLE))

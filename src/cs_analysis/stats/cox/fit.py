@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from cs_analysis.errors import ConvergenceError
+from cs_analysis.errors import ConvergenceError, NotEnoughDataError
 from cs_analysis.stats.cox.baseline import cumulative_hazard
 from cs_analysis.stats.cox.concordance import agreement
 from cs_analysis.stats.cox.design import CoxData, read_design
@@ -224,7 +224,7 @@ def fit_cox(
     MissingColumnsError, ParameterError
         A column is absent, a value breaks a rule or is missing; a coefficient cannot be told (a column is constant or follows from others).
     NotEnoughDataError
-        There is no row, nobody ended, or there are more terms than ends.
+        There is no row, nobody ended, or there are more terms than ends, or not more clusters than terms.
     ConvergenceError
         The likelihood has no maximum: a covariate, or a combination, tells the ends apart from all others.
 
@@ -293,6 +293,11 @@ def _covariance(data: CoxData, beta: Floats, *, information: Floats) -> tuple[Fl
     scale = np.sqrt(np.diag(information))
     model = np.linalg.inv(information / np.outer(scale, scale)) / np.outer(scale, scale)
     robust = data.cluster is not None or bool(np.any(data.weights != np.rint(data.weights)))
+    clusters = len(data.leave) if data.cluster is None else int(data.cluster.max()) + 1
+    if robust and clusters <= len(data.terms):
+        raise NotEnoughDataError(
+            f"{clusters} clusters say nothing of the spread of {len(data.terms)} coefficients. Use more clusters than terms, or no cluster."
+        )
     return (robust_covariance(data, beta, covariance=model), True) if robust else (model, False)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -92,10 +93,14 @@ def _levels(values: pd.Series) -> tuple[Any, ...] | None:
     """Return the values of a categorical column that occur, in order, or None for numbers."""
     if pd.api.types.is_numeric_dtype(values):
         return None
+    if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
+        raise ParameterError(f"the covariate {values.name!r} must hold numbers or categories, not instants or time spans. Convert it to days.")
     if isinstance(values.dtype, pd.CategoricalDtype):
         found = tuple(values.cat.remove_unused_categories().cat.categories)
     else:
         found = tuple(sorted(values.unique(), key=str))
+    if all(isinstance(level, Number) and not isinstance(level, bool) for level in found) and values.dtype == object:
+        raise ParameterError(f"the covariate {values.name!r} holds numbers as objects. Convert it: `pandas.to_numeric`, or `astype('category')` for levels.")
     if len(found) < 2:
         raise ParameterError(f"the covariate {values.name!r} has one value only ({found[0]!r}), which explains nothing. Leave it out.")
     return found
@@ -126,7 +131,7 @@ def _from_formula(table: pd.DataFrame, text: str) -> Terms:
         if "~" in text or "|" in text:
             raise ParameterError(f"covariates must be one sum of terms without '~' or '|', such as 'age + C(plan)', not {text!r}.")
         check_present(table, sorted(map(str, formula.required_variables)))
-        spec = formula.get_model_matrix(table, context={}, na_action="ignore").model_spec
+        spec = formula.get_model_matrix(_plain(table), context={}, na_action="ignore").model_spec
     except FormulaicError as error:
         raise ParameterError(f"the formula {text!r} cannot be read: {_in_a_line(error)}. Write it like 'age + C(plan) + mrr:seats'.") from error
     return _terms_of(spec, text, table=table)
@@ -149,10 +154,15 @@ def _evaluated(spec: Any, table: pd.DataFrame) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", DataMismatchWarning)
-            matrix = spec.get_model_matrix(table, context={}, na_action="ignore")
+            matrix = spec.get_model_matrix(_plain(table), context={}, na_action="ignore")
     except (FormulaicError, DataMismatchWarning) as error:
         raise ParameterError(f"the table does not suit the formula of the fit: {_in_a_line(error)}. Correct the rows or leave them out.") from error
     return pd.DataFrame(matrix).drop(columns="Intercept")
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with text as objects, which formulaic takes for categories."""
+    return table.astype({name: object for name, kind in table.dtypes.items() if isinstance(kind, pd.StringDtype)})
 
 
 def _in_a_line(error: BaseException) -> str:
