@@ -84,6 +84,14 @@ def test_the_average_row_has_a_ratio_of_one_and_no_spread() -> None:
     assert found[["row", "metric", "unit", "n"]].to_numpy().tolist() == [[0, "hazard_ratio", "ratio", int(company()["observed"].sum())]]
 
 
+def test_one_unit_above_the_average_is_the_hazard_ratio_of_the_term() -> None:
+    fit = fit_cox(company(), ["seats"], conf_level=0.9)
+    found = fit.hazard_ratios_of(pd.DataFrame({"seats": [company()["seats"].mean() + 1]}))
+    np.testing.assert_allclose(found[LIMITS], fit.hazard_ratios[LIMITS], rtol=1e-12)
+    wide = fit.log_hazard_ratios_of(pd.DataFrame({"seats": [0]}), conf_level=0.99)
+    assert wide["conf_low"].iloc[0] < fit.log_hazard_ratios_of(pd.DataFrame({"seats": [0]}))["conf_low"].iloc[0]
+
+
 def test_the_mean_is_weighted() -> None:
     table = company().assign(weight=np.where(company()["seats"] > 9, 3, 1))
     fit = fit_cox(table, ["seats"], weights="weight")

@@ -60,12 +60,10 @@ class Baseline:
 
     def at(self, stratum: Integers, step: int) -> tuple[Floats, Floats, Floats]:
         """Return hazard, spread and slope at a time in the stratum of each row: 0 before the first end, missing beyond the follow-up."""
-        moments = self.moments
-        place = np.empty(len(self.follow_up), dtype="int64")
-        for code in range(len(place)):
-            first, end = np.searchsorted(moments.stratum, (code, code + 1))
-            last = int(first + np.searchsorted(moments.time[first:end], step, side="right")) - 1
-            place[code] = last if last >= first else len(moments.time)
+        moments, strata = self.moments, len(self.follow_up)
+        until = np.bincount(moments.stratum[moments.time <= step], minlength=strata)
+        begin = np.searchsorted(moments.stratum, np.arange(strata))
+        place = np.where(until > 0, begin + until - 1, len(moments.time))
         missing = np.where(step > self.follow_up, np.nan, 0.0)
         hazard, spread = (np.append(values, 0.0)[place] + missing for values in (self.hazard, self.spread))
         slope = np.vstack([self.slope, np.zeros(self.slope.shape[1])])[place]
