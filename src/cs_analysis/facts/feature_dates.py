@@ -51,12 +51,12 @@ class FeatureDates:
 
 
 def feature_dates(ds: Dataset, at: Any = None) -> FeatureDates:
-    """Return the dates that `at` names: a day, several, or for None the day of `as_of`. One that is named twice counts once.
+    """Return the dates that `at` names: a day, several, or for None the day of `as_of`, which ends at `as_of`. One that is named twice counts once.
 
     Raises
     ------
     ParameterError
-        There is none; one is no day; one is not over by `as_of`.
+        There is none; one is no day; one is after `as_of`.
     """
     if at is None:
         return _dates(ds, [ds.as_of.date()])
@@ -66,9 +66,9 @@ def feature_dates(ds: Dataset, at: Any = None) -> FeatureDates:
     if wrong or not days:
         example = f", not {wrong[0]!r}" if wrong else "; there is none"
         raise ParameterError(f"at must be a day such as '2026-03-31', or a list of days{example}. For an instant call it on ds.at(instant).")
-    late = [day for day in days if day and ds.calendar.end_of(day) > ds.as_of]
+    late = [day for day in days if day and day > ds.as_of.date()]
     if late:
-        raise ParameterError(f"a date must be over by the dataset's as_of {ds.as_of}, which {min(late)} is not. Read the dataset with a later as_of.")
+        raise ParameterError(f"a date may not be after the dataset's as_of {ds.as_of}, as {min(late)} is. Read the dataset with a later as_of.")
     return _dates(ds, sorted({day for day in days if day}))
 
 
@@ -79,6 +79,11 @@ def known_since(ds: Dataset, table: str, column: str) -> ir.TimestampScalar:
     if pd.isna(first):
         return ibis.null("timestamp(6)")
     return ibis.literal(ds.calendar.period_start(pd.Timestamp(first).tz_localize("UTC"), "day").tz_localize(None), type="timestamp(6)")
+
+
+def seen_at(ds: Dataset, day: date) -> Dataset:
+    """Return the dataset as of the end of a day; the day of `as_of` ends at `as_of`."""
+    return ds.at(min(ds.calendar.end_of(day), ds.as_of))
 
 
 def joined_to(rows: ir.Table, *parts: ir.Table) -> ir.Table:

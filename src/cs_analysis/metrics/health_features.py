@@ -9,7 +9,10 @@ import pandas as pd
 
 from cs_analysis.data.dataset import Dataset
 from cs_analysis.facts.account_features import account_features, feature_names
+from cs_analysis.facts.feature_check import verdicts_of
 from cs_analysis.facts.feature_dates import feature_dates
+from cs_analysis.facts.feature_rows import dated_table, refuse
+from cs_analysis.facts.recipes import Recipe
 
 
 def health_features(ds: Dataset, *, at: Any = None, features: Iterable[str] | None = None) -> pd.DataFrame:
@@ -38,7 +41,7 @@ def health_features(ds: Dataset, *, at: Any = None, features: Iterable[str] | No
     ds : Dataset
         Needs `subscriptions`. A feature whose table or column is absent is left out.
     at : str, date or list of them, optional
-        Days that are over by `as_of`; a day means its end in the calendar's zone. Default: `as_of`.
+        Days; a day means its end in the calendar's zone, that of `as_of` means `as_of`. Default: that one.
     features : list of str, optional
         Names of features, in the order of the columns; default: all that the tables allow.
 
@@ -50,7 +53,7 @@ def health_features(ds: Dataset, *, at: Any = None, features: Iterable[str] | No
     Raises
     ------
     MissingTableError, MissingColumnsError, ParameterError
-        No `subscriptions`, or not what a named feature is made from; an unknown feature; a date that is no day or not over.
+        No `subscriptions`, or not what a named feature is made from; an unknown feature; a date that is no day or after `as_of`.
 
     References
     ----------
@@ -65,3 +68,51 @@ def health_features(ds: Dataset, *, at: Any = None, features: Iterable[str] | No
     """
     names = feature_names(ds, features)
     return account_features(ds, feature_dates(ds, at), names)
+
+
+def verify_features(ds: Dataset, table: pd.DataFrame, *, recipe: Recipe | None = None) -> pd.DataFrame:
+    """A verdict on each column of a table of features: whether its values are those that were known at their dates.
+
+    Columns that bear the name of one of `health_features` are made again for all dates; those that `recipe` makes for at most 12 dates, spread
+    evenly, the first and the last among them, from the dataset as of each date. A value that differs has moved: it holds something that was recorded later, or
+    it is made in another way. Numbers are compared to nine digits.
+
+    What a recipe holds on to beside the dataset it is given would let it look ahead. Another dataset is therefore shown to it as of the date too; what
+    rests on a table, or on anything but a plain function, cannot be verified.
+
+    Parameters
+    ----------
+    ds : Dataset
+        The tables from which the features were made; needs `subscriptions`.
+    table : DataFrame
+        `account_id`, `at` (the local day) and columns. Without `at` nothing can be verified.
+    recipe : function, optional
+        Takes a dataset, returns a table of `account_id` and columns, as of the dataset's `as_of`.
+
+    Returns
+    -------
+    DataFrame
+        One row a column: `feature`; `verdict` ("dated", "moved", "not verifiable"); `checked_dates` (the days, as text), `checked_rows`, `moved_rows`; of the
+        first value that moved `first_account`, `first_at`, `given` and `known_then`.
+
+    Raises
+    ------
+    ParameterError, MissingColumnsError, MissingTableError
+        Rows that are there twice, of unknown accounts or after `as_of`; no `account_id` or no column; no `subscriptions`; a recipe that returns no such
+        table, or accounts that were not known then.
+
+    References
+    ----------
+    Kaufman, Rosset, Perlich and Stitelman (2012), ACM Transactions on Knowledge Discovery from Data 6(4), 15.
+
+    Examples
+    --------
+    >>> import cs_analysis as cs
+    >>> ds, _ = cs.simulate_company(accounts=30, months=6)
+    >>> table = cs.health_features(ds, at=["2026-08-31", "2026-09-30"], features=["open_tickets"])
+    >>> cs.verify_features(ds, table.assign(notes=1))[["feature", "verdict"]].to_dict("list")
+    {'feature': ['open_tickets', 'notes'], 'verdict': ['dated', 'not verifiable']}
+    """
+    clean, faults = dated_table(ds, table)
+    refuse(faults)
+    return verdicts_of(ds, clean, recipe=recipe)
