@@ -31,6 +31,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
     "net_revenue_retention_without_largest": {"window": "2mo", "left_out": [1, 3]},
     "revenue_definitions": {"window": "2mo"},
     "arpu": {"users": "active"},
+    "customer_survival_outlook": {"horizon": "1mo", "families": ["weibull", "log_normal"]},  # further than the data it warns
     "customer_time": {"horizon": "60d"},
     "customer_time_difference": {"horizon": "60d", "by": "segment"},
 }
@@ -45,10 +46,15 @@ OTHERS = {
     "health_features",
     "verify_features",
     "health_score",
+    "health_score_parts",
+    "health_bands",
+    "health_change",
+    "health_rollup",
 }  # public names of metric modules that do not return estimates
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
 NAMED_OTHERWISE = {
     "customer_survival": "survival",
+    "customer_survival_outlook": "projected_survival",
     "customer_survival_band": "survival",
     "funnel": "conversion",
     "conversion_by_period": "conversion",
@@ -76,6 +82,7 @@ WITHOUT_LIMITS = {
     "order_value",
     "renewal_rate",
     "inactivity_horizon",
+    "customer_survival_outlook",
     "renewal_hazard",
     "churn_by_kind",
     "customer_survival_band",
@@ -97,6 +104,12 @@ FACTS = {
     "churn_by_kind_naive",
     "ended_before_renewal",
     "silent_accounts",
+    "projected_survival_spread",
+    "projected_mean_time_spread",
+    "survival_fit_aic",
+    "survival_fit_p_value",
+    "followed_until",
+    "horizon_beyond_data",
     "beyond_data_share",
     "family_weight",
     "survival_fit_gap",

@@ -20,6 +20,7 @@ ARGUMENTS = {  # of metrics that do not run with the dataset alone
     "conversion_by_period": FUNNEL,
     "conversion_difference": {**FUNNEL, "correction": "holm"},
     "conversion_change": FUNNEL,
+    "customer_survival_outlook": {"horizon": "6mo"},  # further than the data it warns
     "customer_time_difference": {"by": "segment", "correction": "holm"},
     "customer_roi": {"benefit": "seats"},  # the sample has no amounts that customers gained
 }
@@ -34,9 +35,14 @@ OTHERS = {
     "health_features",
     "verify_features",
     "health_score",
+    "health_score_parts",
+    "health_bands",
+    "health_change",
+    "health_rollup",
 }  # public functions of the room that return no estimates
 NAMED_OTHERWISE = {
     "customer_survival": "survival",
+    "customer_survival_outlook": "projected_survival",
     "customer_survival_band": "survival",
     "funnel": "conversion",
     "conversion_by_period": "conversion",
@@ -76,7 +82,10 @@ def timed() -> dict[str, pd.DataFrame]:
     forecasts = [fit.predict(), fit.predict_total(), fit.discounted_purchases(), fit.purchase_distribution("91d")]
     spend = cs.fit_gamma_gamma(pd.DataFrame({"frequency": BOUGHT, "mean_value": SPENT}))
     cox = cs.fit_cox(pd.DataFrame({"duration_days": [1, 2, 3, 4, 5], "observed": True, "seats": [2, 4, 1, 5, 3]}), ["seats"])
+    health = pd.DataFrame({"account_id": list("aabb"), "at": pd.to_datetime(["2026-02-28", "2026-03-31"] * 2), "open_tickets": [0, 3, 1, 1], "mrr": 9})
+    by_hand = ("health_score", "health_score_parts", "health_change", "health_rollup")
     return {
+        **{name: getattr(cs, name)(health, weights={"open_tickets": 1}) for name in by_hand},
         "fit_bg_nbd": pd.concat(forecasts, ignore_index=True),
         "fit_gamma_gamma": pd.concat([spend.predict(), spend.population_mean()], ignore_index=True),
         "fit_pareto_nbd": cs.fit_pareto_nbd(rfm).discounted_residual_transactions(),

@@ -111,7 +111,7 @@ def scored(rules: Rules, table: pd.DataFrame) -> Scored:
     points = (raw - offset) * unit
     counted = np.where(known, points, [(_stand_in(closed, measure) - offset) * unit for measure in closed.measures])
     weights = _weights(given, known, closed)
-    start = 0.0 if closed.style == "mean" else float(_on_grid((closed.start - low) * unit))
+    start = 0.0 if closed.style == "mean" else float(on_grid((closed.start - low) * unit))
     nothing = np.zeros(len(values))
     return _exact(Scored(values, points, known, weights, weights * np.nan_to_num(counted), start, nothing, nothing))
 
@@ -167,16 +167,22 @@ def _weights(given: Floats, known: Flags, rules: Rules) -> Floats:
     return weights / np.where(total > 0, total, np.inf)
 
 
-def _on_grid(values: npt.ArrayLike) -> Floats:
+def on_grid(values: npt.ArrayLike) -> Floats:
+    """Return numbers rounded to multiples of 2^-32: sums of such numbers are exact, in any order."""
     return np.round(np.asarray(values, dtype="float64") / _GRID) * _GRID
 
 
+def summing_to(totals: Floats, pieces: Floats) -> Floats:
+    """Return pieces on the grid whose rows sum to totals on the grid exactly: the largest piece takes what rounding leaves."""
+    rounded = on_grid(pieces)
+    rounded[np.arange(len(rounded)), np.abs(rounded).argmax(axis=1)] += totals - rounded.sum(axis=1)
+    return rounded
+
+
 def _exact(plain: Scored) -> Scored:
-    """Return scores whose parts sum to them exactly: on a grid of 2^-32 points, the largest part taking what rounding leaves."""
+    """Return scores whose parts sum to them exactly."""
     there = np.asarray((plain.weights > 0).any(axis=1))
-    total = _on_grid(plain.start + plain.parts.sum(axis=1))
-    rounded = _on_grid(plain.parts)
-    left = total - plain.start - rounded.sum(axis=1)
-    rounded[np.arange(len(rounded)), np.abs(rounded).argmax(axis=1)] += left
+    total = on_grid(plain.start + plain.parts.sum(axis=1))
     held = np.clip(total, 0.0, 100.0)
-    return plain._replace(parts=np.where(plain.weights > 0, rounded, np.nan), beyond=np.where(there, held - total, np.nan), score=np.where(there, held, np.nan))
+    rounded = np.where(plain.weights > 0, summing_to(total - plain.start, plain.parts), np.nan)
+    return plain._replace(parts=rounded, beyond=np.where(there, held - total, np.nan), score=np.where(there, held, np.nan))

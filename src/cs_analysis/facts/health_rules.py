@@ -34,6 +34,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
+import pandas as pd
+
 from cs_analysis.errors import ParameterError
 from cs_analysis.facts.account_features import FEATURES
 from cs_analysis.facts.health_rule_check import Fault, check_content, said
@@ -126,7 +128,7 @@ class Rules:
         Warnings of the check.
     """
 
-    name: str
+    name: str = field(compare=False)
     style: Style
     missing: Missing
     scale: tuple[float, float]
@@ -170,9 +172,34 @@ def read_rules(weights: Any, *, columns: Iterable[str] | None = None) -> Rules:
     return _built(name, content, findings=tuple(found))
 
 
-def check_rules(weights: Any, *, columns: Iterable[str] | None = None) -> list[Fault]:
-    """Return all that is wrong (errors) or odd (warnings) with rules, without raising; an unreadable file still raises."""
-    return list(weights.findings) if isinstance(weights, Rules) else check_content(_content(weights)[1], columns=columns)
+def check_health_rules(weights: Any, *, features: pd.DataFrame | None = None) -> pd.DataFrame:
+    """All that is wrong or odd with the rules of a health score, as a table; nothing is raised for it.
+
+    Parameters
+    ----------
+    weights : mapping, str, path or Rules
+        As for `health_score`.
+    features : DataFrame, optional
+        The table that is to be scored: features that are neither in it nor known to `health_features` are then errors.
+
+    Returns
+    -------
+    DataFrame
+        One row a problem: `severity` ("error": the rules are refused; "warning"), `place`, `feature`, `rule`, `example`, `what_to_do`.
+
+    Raises
+    ------
+    ParameterError
+        There is no such file or style, or the file is no TOML.
+
+    Examples
+    --------
+    >>> check_health_rules({"active_days_28": 3, "open_tickets": -1})[["severity", "place", "rule"]].values.tolist()
+    [['error', 'measure 2', 'negative weight']]
+    """
+    columns = None if features is None else features.columns
+    found = weights.findings if isinstance(weights, Rules) else check_content(_content(weights)[1], columns=columns)
+    return pd.DataFrame(found, columns=list(Fault._fields)).sort_values("severity", kind="stable", ignore_index=True)
 
 
 def style_names() -> list[str]:
@@ -219,6 +246,7 @@ def _built(name: str, content: Mapping[str, Any], *, findings: tuple[Fault, ...]
     low, high = (float(end) for end in score.get("scale", (0, 100)))
     style = cast("Style", score.get("style", "mean"))
     total = sum(float(row.get("weight", 1)) for row in content["measure"]) if style == "mean" else 1.0
+    total = 1.0 if abs(total - 1) < 1e-9 else total  # shares stay as they are written
     return Rules(
         name=name,
         style=style,
