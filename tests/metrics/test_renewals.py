@@ -66,6 +66,11 @@ class TestOfThoseDue:
         march = table[(table["period"] == "2026-03-01") & (table["metric"] == "renewal_rate")]
         assert march[["plan", "estimate", "n"]].values.tolist() == [["big", 1.0, 1], ["small", 0.5, 2]]
 
+    def test_yearly_and_monthly_contracts_may_be_kept_apart(self) -> None:
+        assert cs.renewal_rate(company(), by="interval")["interval"].unique().tolist() == ["year"]
+        with pytest.raises(cs.errors.ParameterError, match="a key column may not be called 'interval' here"):
+            cs.renewal_hazard(company(), by="interval")
+
     def test_contracts_of_one_account_are_a_cluster(self) -> None:
         sold = phases(
             *((f"a{n}", "a", "2025-03-05", "2026-03-05", 10) for n in range(4)),
@@ -163,6 +168,7 @@ class TestHazards:
         sold = phases(("s", "a", "2025-03-01", None, 10), ("t", "b", "2026-01-01", "2026-03-01", 10), interval=["year", "month"])
         ds = cs.read_dataset({"accounts": accounts(a="2025-01-01", b="2025-01-01"), "subscriptions": sold}, as_of="2026-03-31")
         at = cs.renewal_hazard(ds).query("metric == 'renewal_hazard'")
+        assert pd.api.types.is_integer_dtype(at["renewal"])
         assert at[["interval", "renewal", "estimate"]].values.tolist() == [["month", 1, 0.0], ["month", 2, 1.0], ["year", 1, 0.0]]
 
 

@@ -158,7 +158,7 @@ def renewal_hazard(
     between = rates_by_cell(cells.assign(months=cells["days"] * 12 / 365.25), keys, events="ended", exposure="months", conf_level=conf_level)
     between["n"] = _sums(cells, keys, "terms", of=between)
     both = stack([_estimates(at, keys, "renewal_hazard"), _estimates(between, keys, "hazard_between", unit="per_month")])
-    return as_named(both.sort_values(keys, kind="stable", ignore_index=True))
+    return as_named(both.sort_values(keys, kind="stable", ignore_index=True)).astype({"renewal": "int64"})
 
 
 def _of_due(ds: Dataset, *, period: Period, grace: str | pd.Timedelta | None, by: By, conf_level: float, policy: RevenuePolicy) -> pd.DataFrame:
