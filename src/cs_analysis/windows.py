@@ -30,7 +30,7 @@ class Window:
         return None if self.months else self.microseconds / _MICROSECONDS["d"]
 
 
-def parse_window(window: str | timedelta | Window, *, name: str = "window") -> Window:
+def parse_window(window: str | timedelta | Window, *, name: str = "window", may_be_nothing: bool = False) -> Window:
     """Return a window as calendar months or microseconds.
 
     Parameters
@@ -39,6 +39,8 @@ def parse_window(window: str | timedelta | Window, *, name: str = "window") -> W
         A whole number with `min`, `h`, `d` (24 hours), `w`, `mo` (calendar months) or `y` (12 of them), or a length of time.
     name : str
         Name of the caller's argument, for the message.
+    may_be_nothing : bool
+        Whether a length of zero is accepted, such as "0d".
 
     Returns
     -------
@@ -64,7 +66,7 @@ def parse_window(window: str | timedelta | Window, *, name: str = "window") -> W
         parsed = Window(0, window // timedelta(microseconds=1))
     else:
         raise ParameterError(f"{name} must say its unit, which {window!r} does not: {_ADVICE}.")
-    if parsed.months <= 0 and parsed.microseconds <= 0:
+    if parsed.months <= 0 and parsed.microseconds <= 0 and not (may_be_nothing and parsed == Window(0, 0)):
         raise ParameterError(f"{name} must be longer than nothing, not {window!r}.")
     return parsed
 

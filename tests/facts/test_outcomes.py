@@ -12,7 +12,7 @@ import pytest
 import cs_analysis as cs
 from cs_analysis.errors import NotEnoughDataError, ParameterError
 from cs_analysis.facts.feature_dates import feature_dates
-from cs_analysis.facts.outcomes import churn_outcomes, exposures, snapshot_days
+from cs_analysis.facts.outcomes import churn_outcomes, exposures, outcome_windows, snapshot_days
 
 DAY = pd.Timedelta(1, "D")
 
@@ -98,6 +98,16 @@ class TestByHand:
         assert found["ended_at"][1::2].isna().all()
         assert churn_outcomes(ds.at("2026-02-20T11:00+00:00"), dates="2026-01-31", horizon="30d")["ended_at"].isna().all()
 
+    @pytest.mark.parametrize("options", [{"horizon": "30d"}, {"horizon": "1mo", "gap": "1mo"}, {"horizon": "2mo", "gap": "30d"}])
+    def test_a_window_is_over_when_its_outcomes_are_known(self, options: dict[str, str]) -> None:
+        # from the end of 30 January, 2026-01-31: a month ends at 2026-02-28, another at 2026-03-28; 30 days at 2026-03-02, two months more at 2026-05-02
+        ds = company(("a", "2026-01-01", None, None))
+        over = outcome_windows(feature_dates(ds, "2026-01-30"), **options)["over_at"].iloc[0]
+        assert over in (utc("2026-03-02"), utc("2026-03-28"), utc("2026-05-02"))
+        late, early = (ds.at(over - pd.Timedelta(shift, "us")) for shift in (1, 2))  # as_of is the last microsecond known
+        assert churn_outcomes(late, dates="2026-01-30", **options)["churned"].tolist() == [False]
+        assert churn_outcomes(early, dates="2026-01-30", **options)["churned"].isna().all()
+
     def test_another_policy_ends_a_customer_elsewhere(self) -> None:
         ds = company(("a", "2026-01-01", "2026-03-15", "2026-02-10"))
         assert outcome(ds, "2026-01-31", horizon="30d") == {"a": (False, False, False)}
@@ -123,8 +133,11 @@ def test_windows_say_their_unit() -> None:
     ds = company(("a", "2026-01-11", None, None))
     with pytest.raises(ParameterError, match="horizon must say its unit"):
         churn_outcomes(ds, dates="2026-01-31", horizon=30)
-    with pytest.raises(ParameterError, match="gap must be longer than nothing"):
-        churn_outcomes(ds, dates="2026-01-31", horizon="30d", gap="0d")
+    with pytest.raises(ParameterError, match="gap must be a length of time, not '-5d'"):
+        churn_outcomes(ds, dates="2026-01-31", horizon="30d", gap="-5d")
+    with pytest.raises(ParameterError, match="horizon must be longer than nothing"):
+        churn_outcomes(ds, dates="2026-01-31", horizon="0d")
+    pd.testing.assert_frame_equal(churn_outcomes(ds, dates="2026-01-31", horizon="30d", gap="0d"), churn_outcomes(ds, dates="2026-01-31", horizon="30d"))
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -53,12 +53,12 @@ def churn_outcomes(
 
     Columns, by date and account: `account_id`, `at` (local day), `churned` (boolean), `left_in_gap` (ended within [E, E + gap), when nobody could act on
     it), `notice_given` (by E every running phase that counts had been cancelled: its end was known), `mrr` (at the date, default policy, in the reporting
-    currency) and `ended_at` (UTC; missing unless the stretch ended by `as_of`).
+    currency) and `ended_at` (UTC, missing unless the stretch ended by `as_of`).
     """
     ahead = parse_window(horizon, name="horizon")
     when = dates if isinstance(dates, FeatureDates) else feature_dates(ds, dates)
     rows = joined_to(_with_ends(ds, when, policy=policy), contract_features(ds, when, customers_at(ds, when)).select(*KEYS, "mrr"))
-    opens = rows.ends_at if gap is None else later(rows.ends_at, parse_window(gap, name="gap"))
+    opens = rows.ends_at if gap is None else later(rows.ends_at, parse_window(gap, name="gap", may_be_nothing=True))
     closes = later(opens, ahead)
     in_gap = (rows.ended_at < opens).fill_null(False)
     inside = ((rows.ended_at >= opens) & (rows.ended_at < closes)).fill_null(False)
@@ -68,6 +68,18 @@ def churn_outcomes(
     found = engine_of(ds).run(shown.order_by(["at", "account_id"]))
     found["ended_at"] = found["ended_at"].astype("datetime64[us]").dt.tz_localize("UTC")
     return found.astype({"at": "datetime64[us]", "churned": "boolean", "left_in_gap": "bool", "notice_given": "bool"})
+
+
+def outcome_windows(dates: FeatureDates, *, horizon: str | timedelta | Window, gap: str | timedelta | Window | None = None) -> pd.DataFrame:
+    """Return for each date the instants (UTC) that `churn_outcomes` counts from: `at`, `ends_at` (end of the date), `over_at` (end of its window)."""
+    lengths = [parse_window(horizon, name="horizon")]
+    if gap is not None:
+        lengths = [parse_window(gap, name="gap", may_be_nothing=True), *lengths]
+    over = dates.frame["ends_at"]
+    for length in lengths:
+        over = over + pd.DateOffset(months=length.months) + pd.Timedelta(length.microseconds, "us")
+    times = {"ends_at": dates.frame["ends_at"], "over_at": over}
+    return pd.DataFrame({"at": dates.frame["at"], **{name: each.astype("datetime64[us]").dt.tz_localize("UTC") for name, each in times.items()}})
 
 
 def exposures(ds: Dataset, dates: FeatureDates) -> pd.DataFrame:

@@ -1,0 +1,108 @@
+"""Customers at the ends of calendar periods: what was known of them then, and what became of them after a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pandas as pd
+
+from cs_analysis.data.calendar import Period
+from cs_analysis.data.dataset import Dataset
+from cs_analysis.errors import NotEnoughDataError, ParameterError
+from cs_analysis.facts.feature_dates import feature_dates
+from cs_analysis.facts.feature_rows import feature_rows
+from cs_analysis.facts.outcomes import churn_outcomes, outcome_windows, snapshot_days
+from cs_analysis.facts.policy import RevenuePolicy
+from cs_analysis.facts.recipes import Recipe
+
+_KEYS = ["account_id", "at"]
+
+
+@dataclass(frozen=True, eq=False)
+class HealthSnapshots:
+    """One row a customer and date, in two tables with the same rows.
+
+    Attributes
+    ----------
+    outcomes : DataFrame
+        As of `churn_outcomes`.
+    features : DataFrame
+        `account_id`, `at` and one float column a feature, as known at the date.
+    verdicts : DataFrame
+        Of each feature, whether its past values are those that were known then; as of `feature_rows`.
+    windows : DataFrame
+        Of each date, when it ends and when its window is over; as of `outcome_windows`.
+    """
+
+    outcomes: pd.DataFrame
+    features: pd.DataFrame
+    verdicts: pd.DataFrame
+    windows: pd.DataFrame
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of the features."""
+        return [str(name) for name in self.verdicts["feature"]]
+
+    def usable(self) -> HealthSnapshots:
+        """Return the rows that a model of churn learns from or is judged on: the window is over, and somebody could still have acted.
+
+        Left out is who had given notice by the date, whose end was known, and who left within the gap.
+        """
+        keep = self.outcomes["churned"].notna() & ~self.outcomes["left_in_gap"] & ~self.outcomes["notice_given"]
+        outcomes, features = (table[keep.to_numpy("bool")].reset_index(drop=True) for table in (self.outcomes, self.features))
+        return HealthSnapshots(outcomes, features, self.verdicts, self.windows)
+
+
+def health_snapshots(
+    ds: Dataset,
+    *,
+    horizon: str | timedelta,
+    gap: str | timedelta | None,
+    every: Period = "month",
+    features: Iterable[str] | pd.DataFrame | None = None,
+    recipe: Recipe | None = None,
+    policy: RevenuePolicy | str = "default",
+) -> HealthSnapshots:
+    """Return the customers at the end of each finished period, with their features as of then and what became of them.
+
+    Only dates whose window is over by `as_of`. Features are those of customers by the default policy; a customer by another policy alone is left out.
+
+    Raises
+    ------
+    NotEnoughDataError, ParameterError
+        No window is over; as `snapshot_days`, `churn_outcomes` and `feature_rows`; a feature is not made of numbers.
+    """
+    when = feature_dates(ds, snapshot_days(ds, every=every))
+    windows = outcome_windows(when, horizon=horizon, gap=gap)
+    found = churn_outcomes(ds, dates=when, horizon=horizon, gap=gap, policy=policy)
+    outcomes = found[found["churned"].notna()]
+    if outcomes.empty:
+        first = windows["over_at"].min()
+        raise NotEnoughDataError(
+            f"no customer has been watched for the horizon {horizon} after the gap {gap}: the first such window ends at {first:%Y-%m-%d}, after "
+            f"{ds.as_of:%Y-%m-%d}. Use a shorter horizon or gap, or more data."
+        )
+    rows, verdicts = feature_rows(ds, dates=list(outcomes["at"].unique()), features=features, recipe=recipe)
+    known = outcomes.merge(rows[_KEYS], on=_KEYS, how="inner", validate="one_to_one")
+    return HealthSnapshots(known, numbers(known[_KEYS].merge(rows, on=_KEYS, how="left", validate="one_to_one")), verdicts, windows)
+
+
+def numbers(features: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of features with every feature as a float.
+
+    Raises
+    ------
+    ParameterError
+        A column holds something else than numbers, truth values and missing values.
+    """
+    table = features.copy()
+    for name in table.columns.difference(_KEYS, sort=False):
+        try:
+            table[name] = table[name].astype("Float64").to_numpy("float64", na_value=float("nan"))
+        except (TypeError, ValueError) as wrong:
+            example = table[name].dropna().iloc[0]
+            raise ParameterError(f"a feature must be made of numbers; {name!r} holds {example!r}. Turn it into numbers, one column a category.") from wrong
+    return table
