@@ -153,7 +153,7 @@ def renewal_hazard(
     rows = known.group_by(*keys, "account_id").agg(
         due=due.sum(), lapsed=(known.outcome == "lapsed").sum(), ended=(known.outcome == "ended_early").sum(), days=known.term_days.sum(), terms=known.count()
     )
-    cells = _alike(ds, rows, keys, ["due", "lapsed", "ended", "days", "terms"])
+    cells = _alike(ds, rows, keys, values=["due", "lapsed", "ended", "days", "terms"])
     at = _shares(cells[cells["due"] > 0], keys, hits="lapsed", units="due", conf_level=conf_level)
     between = rates_by_cell(cells.assign(months=cells["days"] * 12 / 365.25), keys, events="ended", exposure="months", conf_level=conf_level)
     between["n"] = _sums(cells, keys, "terms", of=between)
@@ -170,13 +170,15 @@ def _of_due(ds: Dataset, *, period: Period, grace: str | pd.Timedelta | None, by
     rows = placed.group_by(*keys, "account_id").agg(
         due=(placed.outcome != "ended_early").sum(), renewed=(placed.outcome == "renewed").sum(), early=(placed.outcome == "ended_early").sum()
     )
-    cells = _alike(ds, rows, keys, ["due", "renewed", "early"])
+    cells = _alike(ds, rows, keys, values=["due", "renewed", "early"])
     rate = _shares(cells, keys, hits="renewed", units="due", conf_level=conf_level)
     early = rate[keys].assign(estimate=_sums(cells, keys, "early", of=rate), conf_low=float("nan"), conf_high=float("nan"))
     early["n"] = rate["n"] + early["estimate"].astype("int64")
     valued = _in_periods(valued_terms(ds, terms, policy=policy).drop("period"), calendar)
     amounts = valued.group_by(*keys, "account_id").agg(amount=valued.amount.sum().cast("float64"), kept=valued.kept.sum().cast("float64"))
-    money = ratios_by_cell(_alike(ds, amounts, keys, ["amount", "kept"]), keys, numerator="kept", denominator="amount", share=True, conf_level=conf_level)
+    money = ratios_by_cell(
+        _alike(ds, amounts, keys, values=["amount", "kept"]), keys, numerator="kept", denominator="amount", share=True, conf_level=conf_level
+    )
     parts = {"renewal_rate": rate, "renewal_rate_by_value": money}
     tables = [_estimates(part, keys, name) for name, part in parts.items()]
     together = stack([*tables, _estimates(early, keys, "ended_before_renewal", unit="count")])
@@ -212,7 +214,7 @@ def _in_periods(terms: ir.Table, calendar: ir.Table) -> ir.Table:
     return terms.inner_join(calendar, [terms.due_on >= calendar.period, terms.due_on < calendar.next_period])
 
 
-def _alike(ds: Dataset, rows: ir.Table, keys: list[str], values: list[str]) -> pd.DataFrame:
+def _alike(ds: Dataset, rows: ir.Table, keys: list[str], *, values: list[str]) -> pd.DataFrame:
     """Return accounts with the same keys and values as one row with their number."""
     return engine_of(ds).run(rows.group_by(*keys, *values).agg(accounts=ibis._.count()).order_by([*keys, *values]))
 
