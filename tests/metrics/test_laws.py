@@ -42,6 +42,7 @@ OTHERS = {
     "adopters_by_wait",
     "rfm_summary",
     "customer_value_list",
+    "churn_risk",
     "churn_test",
     "health_features",
     "verify_features",

@@ -30,6 +30,7 @@ OTHERS = {
     "adopters_by_wait",
     "rfm_summary",
     "customer_value_list",
+    "churn_risk",
     "retained_customers",
     "churn_test",
     "health_features",
