@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import cs_analysis as cs
+from cs_analysis import glossary
 from cs_analysis.data.contract import TABLES
 from cs_analysis.data.engine import Engine, compiled
 from cs_analysis.errors import MissingColumnsError, MissingTableError, ParameterError
@@ -238,3 +239,10 @@ def test_every_expression_compiles_for_a_warehouse_too(monkeypatch: pytest.Monke
     cs.health_features(read(company(4), "Europe/Berlin"), at=DATES)
     assert len(queries) > 8
     assert all(query.lstrip().upper().startswith(("SELECT", "WITH")) for query in queries)
+
+
+@pytest.mark.parametrize("language", glossary.LANGUAGES)
+def test_features_and_areas_have_words_in_every_language(language: str) -> None:
+    words = glossary._texts(language)["value"]
+    assert set(words["feature"]) >= set(FEATURES)
+    assert set(words["area"]) == {feature.area for feature in FEATURES.values()}

@@ -61,7 +61,7 @@ def test_a_known_effect_is_recovered_and_covered() -> None:
         spread = x[cs.health_features(ds, at=days, features=["mrr"])["account_id"]].std(ddof=0)  # over the looks at customers, of whom many stay long
         away.append((found["estimate"] - 0.6 * spread) / ((found["conf_high"] - found["conf_low"]) / 2))
     assert np.sum(np.abs(away) > 1) <= 4  # of 20 limits at 95 %; more in one run of 400
-    assert abs(np.mean(away)) < 0.25
+    assert abs(np.mean(away)) < 0.4  # three and a half standard errors of a mean of 20 half widths
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ DIRECTIONS = ("higher", "lower")
 SCORE_RANGE = Span(Cut(0.0, after=False), Cut(100.0, after=True))
 
 _PARTS = ("score", "measure", "band")
-_SCORE = ("style", "scale", "missing", "start", "margin", "dates", "sources")
+_SCORE = ("style", "scale", "missing", "start", "margin", "dates")
 _MEASURE = ("feature", "weight", "conditions", "line", "better")
 _LIMITS = (*LOWER, *UPPER)
 _WHOLE = (1.0, 100.0)
@@ -54,7 +54,7 @@ def check_content(content: Mapping[str, Any], *, columns: Iterable[str] | None =
     if not isinstance(score, Mapping):
         return [Fault("error", "[score]", "", "wrong type", repr(score), "Write a table: [score] and its keys below it.")]
     known = None if columns is None else sorted({*columns, *FEATURES} - {"account_id", "at"})
-    found = [*_unknown_keys(content, _PARTS, "file", ""), *_score(score), *_bands(content.get("band"))]
+    found = [*_unknown_keys(content, _PARTS, place="file"), *_score(score), *_bands(content.get("band"))]
     for number, row in enumerate(measures, start=1):
         found += _measure(row, f"measure {number}", score=score, known=known)
     return [*found, *_duplicates(measures), *_sum_of_weights(measures, score)]
@@ -77,7 +77,8 @@ def _hint(name: Any, known: Iterable[str]) -> str:
     return f"Did you mean {close[0]!r}?" if close else f"Use one of: {', '.join(known)}."
 
 
-def _unknown_keys(table: Mapping[str, Any], allowed: tuple[str, ...], place: str, feature: str) -> list[Fault]:
+def _unknown_keys(table: Mapping[str, Any], allowed: tuple[str, ...], *, place: str, feature: str = "") -> list[Fault]:
+    """Find keys that are not known, which are most often misspelt."""
     return [Fault("error", place, feature, "unknown key", repr(key), _hint(key, allowed)) for key in table if key not in allowed]
 
 
@@ -96,7 +97,7 @@ def _scale(score: Mapping[str, Any]) -> tuple[float, float] | None:
 
 def _score(score: Mapping[str, Any]) -> Iterator[Fault]:
     """Find what is wrong in the table [score]."""
-    yield from _unknown_keys(score, _SCORE, "[score]", "")
+    yield from _unknown_keys(score, _SCORE, place="[score]")
     yield from _choice(score, "style", STYLES, place="[score]")
     yield from _choice(score, "missing", POLICIES, place="[score]")
     scale = _scale(score)
@@ -121,7 +122,7 @@ def _bands(bands: Any) -> list[Fault]:
         return [Fault("error", "[[band]]", "", "no bands", repr(bands), "Write one [[band]] table a band, with `name` and its limits, or none at all.")]
     found = []
     for number, row in enumerate(bands, start=1):
-        found += [*_unknown_keys(row, ("name", *_LIMITS), f"band {number}", ""), *_limits(row, f"band {number}", "")]
+        found += [*_unknown_keys(row, ("name", *_LIMITS), place=f"band {number}"), *_limits(row, f"band {number}", "")]
         if not isinstance(row.get("name"), str) or not row.get("name"):
             found.append(Fault("error", f"band {number}", "", "no name", repr(row.get("name")), "Give every band a name."))
     names = Counter(str(row.get("name")) for row in bands)
@@ -154,7 +155,7 @@ def _measure(row: Mapping[str, Any], place: str, *, score: Mapping[str, Any], kn
         feature = ""
     elif known is not None and feature not in known:
         yield Fault("error", place, feature, "unknown feature", repr(feature), _hint(feature, known))
-    yield from _unknown_keys(row, _MEASURE, place, feature)
+    yield from _unknown_keys(row, _MEASURE, place=place, feature=feature)
     yield from _choice(row, "better", DIRECTIONS, place=place, feature=feature)
     yield from _weight(row, place, feature, style=score.get("style", "mean"))
     yield from _shape(row, place, feature, score=score)
@@ -204,7 +205,11 @@ def _conditions(rows: Any, place: str, feature: str, *, score: Mapping[str, Any]
     found: list[Fault] = []
     for number, row in enumerate(rows, start=1):
         spot = f"{place}, condition {number}"
-        found += [*_unknown_keys(row, (*_LIMITS, "points"), spot, feature), *_limits(row, spot, feature), *_points(row, spot, feature, score=score)]
+        found += [
+            *_unknown_keys(row, (*_LIMITS, "points"), place=spot, feature=feature),
+            *_limits(row, spot, feature),
+            *_points(row, spot, feature, score=score),
+        ]
     yield from found
     if any(fault.rule in {"limit is no number", "two limits on one side", "unknown key"} for fault in found):
         return
@@ -222,7 +227,7 @@ def _line(rows: Any, place: str, feature: str, *, score: Mapping[str, Any]) -> I
     """Find a line whose values are no numbers or do not rise."""
     for number, row in enumerate(rows, start=1):
         spot = f"{place}, line {number}"
-        yield from _unknown_keys(row, ("value", "points"), spot, feature)
+        yield from _unknown_keys(row, ("value", "points"), place=spot, feature=feature)
         yield from _points(row, spot, feature, score=score)
         if not _is_number(row.get("value")):
             yield Fault("error", spot, feature, "value is no number", repr(row.get("value")), "Give the feature's value as a number.")
