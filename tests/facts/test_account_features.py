@@ -32,7 +32,7 @@ def read(tables: dict[str, pd.DataFrame], zone: str, as_of: str = LAST) -> cs.Da
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "UTC"])
-@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 12))])
 def test_every_feature_equals_a_search_in_plain_python(seed: int, zone: str) -> None:
     tables = company(seed)
     found = cs.health_features(read(tables, zone), at=DATES)
@@ -42,8 +42,9 @@ def test_every_feature_equals_a_search_in_plain_python(seed: int, zone: str) -> 
     pd.testing.assert_frame_equal(found, searched.astype(dict.fromkeys(FEATURES, "float64") | {"at": "datetime64[us]"})[found.columns], rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "UTC"])
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(30, 33))])
+@pytest.mark.parametrize("seed", [1, 30, 31, 32])
 def test_many_dates_equal_looking_back_to_each_of_them(seed: int, zone: str) -> None:
     days = sorted({str(day.date()) for day in pd.to_datetime(np.random.default_rng(seed).integers(20, 300, 12), unit="D", origin=FIRST)})
     ds = read(company(seed), zone)
@@ -54,7 +55,8 @@ def test_many_dates_equal_looking_back_to_each_of_them(seed: int, zone: str) -> 
     assert sum(map(len, alone)) > 5
 
 
-@pytest.mark.parametrize("seed", [2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(40, 46))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [2, *range(40, 46)])
 def test_nothing_recorded_after_a_date_moves_it(seed: int) -> None:
     zone, day = ("UTC", "Europe/Berlin")[seed % 2], str(np.random.default_rng(seed).choice(DATES[3:-1]))
     tables = company(seed)
@@ -82,6 +84,20 @@ def changed(tables: dict[str, pd.DataFrame], end: pd.Timestamp) -> dict[str, pd.
     return known
 
 
+@pytest.mark.slow
+def test_the_order_of_rows_does_not_matter_and_inputs_stay_as_they_are() -> None:
+    tables = company(6)
+    shuffled = {name: frame.sample(frac=1, random_state=2) for name, frame in tables.items()}
+    given = {name: frame.copy(deep=True) for name, frame in shuffled.items()}
+    ds = read(shuffled, "Europe/Berlin")
+    found = cs.health_features(ds, at=DATES)
+    for again in (cs.health_features(read(tables, "Europe/Berlin"), at=DATES), cs.health_features(ds, at=DATES)):
+        pd.testing.assert_frame_equal(again, found, check_exact=True)
+    for name, frame in shuffled.items():
+        pd.testing.assert_frame_equal(frame, given[name])
+
+
+@pytest.mark.slow
 def test_the_day_of_an_unfinished_as_of_ends_at_it() -> None:
     ds = read(company(3), "Europe/Berlin").at(pd.Timestamp("2025-08-15 12:00", tz="UTC"))
     both = cs.health_features(ds, at=["2025-08-15", "2025-05-31"])
@@ -131,6 +147,7 @@ def test_what_the_tables_lack_is_left_out_and_missed_when_named() -> None:
         cs.health_features(read({"accounts": tables["accounts"]}, "UTC"))
 
 
+@pytest.mark.slow
 def test_the_columns_are_those_that_were_asked_for_and_nobody_is_no_error() -> None:
     ds = read(company(0), "UTC")
     assert list(cs.health_features(ds, features=["seat_share_28", "tenure_days"]).columns) == ["account_id", "at", "seat_share_28", "tenure_days"]
@@ -169,6 +186,7 @@ def test_the_contract_by_hand() -> None:
     assert b["mrr_change_90"].fillna(-1).tolist() == [-1, 0, 0]  # ninety days before Aug 29 it was a customer at 0
 
 
+@pytest.mark.slow
 def test_a_renewal_written_over_later_tells_nothing_of_the_year_to_come() -> None:
     tables = {"accounts": accounts(a="2025-01-01"), "subscriptions": phases(("s", "a", "2025-01-01", None, 9.0), interval=["year"])}
     written = [{**tables, "subscriptions": tables["subscriptions"].assign(renewal_at=utc(when))} for when in ("2026-01-01", "2029-01-01", "2025-01-01")]
