@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset
 from cs_analysis.errors import NotEnoughDataError, ParameterError
+from cs_analysis.facts.account_features import available_features
 from cs_analysis.facts.feature_dates import feature_dates
 from cs_analysis.facts.feature_rows import feature_rows
+from cs_analysis.facts.health_rules import read_rules
 from cs_analysis.facts.outcomes import churn_outcomes, outcome_windows, snapshot_days
 from cs_analysis.facts.policy import RevenuePolicy
 from cs_analysis.facts.recipes import Recipe
+
+Integers = npt.NDArray[np.int64]
 
 _KEYS = ["account_id", "at"]
 
@@ -55,6 +62,12 @@ class HealthSnapshots:
         outcomes, features = (table[keep.to_numpy("bool")].reset_index(drop=True) for table in (self.outcomes, self.features))
         return HealthSnapshots(outcomes, features, self.verdicts, self.windows)
 
+    def turns(self) -> tuple[Integers, Integers]:
+        """Return the number of each row's date, and that of the first date by whose end its window is over."""
+        place = np.searchsorted(self.windows["at"].to_numpy(), self.outcomes["at"].to_numpy())
+        known_from = np.searchsorted(self.windows["ends_at"].to_numpy(), self.windows["over_at"].to_numpy(), side="left")
+        return place, known_from[place]
+
 
 def health_snapshots(
     ds: Dataset,
@@ -88,6 +101,17 @@ def health_snapshots(
     rows, verdicts = feature_rows(ds, dates=list(outcomes["at"].unique()), features=features, recipe=recipe)
     known = outcomes.merge(rows[_KEYS], on=_KEYS, how="inner", validate="one_to_one")
     return HealthSnapshots(known, numbers(known[_KEYS].merge(rows, on=_KEYS, how="left", validate="one_to_one")), verdicts, windows)
+
+
+def with_inputs(ds: Dataset, features: pd.DataFrame, weights: Any) -> pd.DataFrame:
+    """Return the features with those of ours that rules of a hand-made score need besides and the tables allow."""
+    available = available_features(ds)
+    rules = read_rules(weights, columns=[*features.columns, *available])
+    wanted = [name for name in rules.features if name not in features.columns and name in available]
+    if not wanted:
+        return features
+    more, _ = feature_rows(ds, dates=list(features["at"].unique()), features=wanted)
+    return features.merge(more, on=_KEYS, how="left", validate="one_to_one")
 
 
 def numbers(features: pd.DataFrame) -> pd.DataFrame:
