@@ -81,6 +81,7 @@ def _pieces(rules: Rules, old: Scored, new: Scored) -> tuple[Floats, npt.NDArray
     by_weights = rules.style == "mean" and rules.missing == "leave_out"
     pieces = _reweighted(rules, old, new) if by_weights else np.nan_to_num(new.parts) - np.nan_to_num(old.parts)
     cut = new.beyond - old.beyond
+    pieces = np.where(reasons == "", 0.0, pieces)  # the stand-in of a measure that is never known may differ by a rounding
     return np.column_stack([pieces, cut]), np.column_stack([reasons, np.where(cut != 0, CUT, "").astype(object)])
 
 

@@ -175,7 +175,7 @@ def on_grid(values: npt.ArrayLike) -> Floats:
 def summing_to(totals: Floats, pieces: Floats) -> Floats:
     """Return pieces on the grid whose rows sum to totals on the grid exactly: the largest piece takes what rounding leaves."""
     rounded = on_grid(pieces)
-    rounded[np.arange(len(rounded)), np.abs(rounded).argmax(axis=1)] += totals - rounded.sum(axis=1)
+    rounded[np.arange(len(rounded)), np.abs(pieces).argmax(axis=1)] += totals - rounded.sum(axis=1)
     return rounded
 
 
