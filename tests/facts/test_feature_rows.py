@@ -90,6 +90,22 @@ def test_a_recipe_that_looks_ahead_is_named_with_the_first_value_that_moved(ds: 
     assert "given True, known then False" in message
 
 
+def test_what_accounts_say_as_of_the_export_was_not_known_before(ds: cs.Dataset) -> None:
+    tables = {name: table.to_pandas() for name, table in ds.tables.items()}
+    tables["accounts"] = tables["accounts"].assign(plan=["basic", "team", "team", "basic"], seats=[1, 2, 3, 4], segment="small")
+    sized = cs.read_dataset(tables, as_of="2025-06-30")
+
+    def recipe(then: cs.Dataset) -> pd.DataFrame:
+        return then.tables["accounts"].to_pandas(["account_id", "plan", "seats", "segment"])
+
+    verdicts = cs.verify_features(sized, dated(sized, recipe), recipe=recipe).set_index("feature")
+    assert verdicts["verdict"].to_dict() == {"plan": "moved", "seats": "moved", "segment": "dated"}
+    assert verdicts.loc["plan", ["moved_rows", "first_account", "given", "known_then"]].tolist() == [8, "a", "basic", "nothing"]
+    today = recipe(sized).assign(at="2025-06-30")
+    assert set(cs.verify_features(sized, today, recipe=recipe)["verdict"]) == {"dated"}
+    assert sized.at("2025-03-31").tables["accounts"].to_pandas(["seats"])["seats"].tolist() == [1, 2]
+
+
 def test_the_same_verdicts_come_without_an_error(ds: cs.Dataset) -> None:
     table = dated(ds, looking_ahead(ds))
     verdicts = cs.verify_features(ds, table, recipe=uses).set_index("feature")

@@ -18,7 +18,8 @@ _RATE = "decimal(20, 12)"
 def customers_at(ds: Dataset, dates: FeatureDates, *, policy: RevenuePolicy | str = "default") -> ir.Table:
     """Return one row an account that is a customer at the end of a date, staged: account, the columns of the dates, `account_start`, `customer_since`.
 
-    Who was a customer does not depend on what was recorded later: an end after the date was not known then, but it does not end anything by then either.
+    Under the default policy, who was a customer does not depend on what was recorded later: an end after the date was not known then, but it does not
+    end anything by then either.
     """
     spells = customer_spells(ds, policy=policy)
     moments = engine_of(ds).lookup(dates.frame)

@@ -82,7 +82,8 @@ def refuse(faults: list[str]) -> None:
     """
     if faults:
         raise ParameterError(
-            f"a table of features must have one row an account and date, of what was known then: {'; '.join(faults)}. Make each column from ds.at(date)."
+            f"a table of features must have one row an account and date, of what was known then: {'; '.join(faults)}. Make each "
+            "column from ds.at(date); one that bears the name of a feature of health_features and means something else needs another name."
         )
 
 

@@ -1,7 +1,7 @@
 """Recipes of callers: functions that make features of accounts from a dataset, run as of an earlier date.
 
 A recipe is asked what it would have said then. What it holds on to beside the dataset it is given would tell it more, so a dataset it holds on to is
-seen as of the date too, and one that holds on to a table cannot be asked.
+seen as of the date too, and one that holds on to a table cannot be asked. Columns of `accounts` that are as of the export were not known then.
 """
 
 from __future__ import annotations
@@ -9,18 +9,22 @@ from __future__ import annotations
 import dis
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from dataclasses import replace
 from datetime import date
-from types import CellType, CodeType, FunctionType
+from types import CellType, CodeType, FunctionType, MappingProxyType
 from typing import Any
 
+import ibis
 import numpy as np
 import pandas as pd
 
-from cs_analysis.data.dataset import Dataset
+from cs_analysis.data.dataset import Dataset, engine_of, relation
 from cs_analysis.errors import MissingColumnsError, ParameterError
 from cs_analysis.facts.feature_dates import seen_at
 
 Recipe = Callable[[Dataset], pd.DataFrame]
+UNDATED = ("plan", "csm", "seats")
 _STANDARD = sysconfig.get_path("stdlib")
 
 
@@ -42,7 +46,7 @@ def made_at(ds: Dataset, recipe: Recipe, day: date) -> pd.DataFrame:
     ParameterError, MissingColumnsError
         It returns no table, one without `account_id`, an account twice, or an account that was not known then.
     """
-    then = seen_at(ds, day)
+    then = known_at(ds, day)
     made = _seen_from(recipe, day, {})(then)
     if not isinstance(made, pd.DataFrame):
         raise ParameterError(f"a recipe must return a data frame with account_id and its columns, not {type(made).__name__}.")
@@ -56,6 +60,20 @@ def made_at(ds: Dataset, recipe: Recipe, day: date) -> pd.DataFrame:
     if len(unknown):
         raise ParameterError(f"a recipe must use nothing but the dataset it is given; on {day} it names account {unknown.iloc[0]!r}, which was not known then.")
     return table.assign(account_id=accounts).set_index("account_id")
+
+
+def known_at(ds: Dataset, day: date) -> Dataset:
+    """Return the dataset as of the end of a day, without what `accounts` says of its last day only: plan, manager and seats are missing before."""
+    then, columns = seen_at(ds, day), ds.tables["accounts"].columns
+    undated = [name for name in UNDATED if name in columns]
+    if then.as_of == ds.as_of or not undated:
+        return then
+    accounts = relation(then, "accounts")
+    hidden = engine_of(ds).stage(accounts.mutate(**{name: ibis.null(accounts[name].type()) for name in undated}))
+    masked = copy(then)
+    tables = {**then.tables, "accounts": replace(then.tables["accounts"], _view=hidden.get_name())}
+    object.__setattr__(masked, "tables", MappingProxyType(tables))
+    return masked
 
 
 def _seen_from(function: Any, day: date, seen: dict[int, Any]) -> Any:
@@ -79,7 +97,7 @@ def _seen_from(function: Any, day: date, seen: dict[int, Any]) -> Any:
 def _as_of(value: Any, day: date, seen: dict[int, Any]) -> Any:
     """Return a value as a function of a date may use it."""
     if isinstance(value, Dataset):
-        return seen_at(value, day)
+        return known_at(value, day)
     return _seen_from(value, day, seen) if _is_own(value) else value
 
 

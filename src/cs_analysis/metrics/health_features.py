@@ -78,7 +78,8 @@ def verify_features(ds: Dataset, table: pd.DataFrame, *, recipe: Recipe | None =
     it is made in another way. Numbers are compared to nine digits.
 
     What a recipe holds on to beside the dataset it is given would let it look ahead. Another dataset is therefore shown to it as of the date too; what
-    rests on a table, or on anything but a plain function, cannot be verified.
+    rests on a table, or on anything but a plain function, cannot be verified. Plan, manager and seats of `accounts`, which are as of the export, are missing
+    when a recipe is asked about earlier dates.
 
     Parameters
     ----------
