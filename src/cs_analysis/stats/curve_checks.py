@@ -65,8 +65,8 @@ def curve_check(durations: pd.DataFrame, fit: SurvivalFit) -> CurveCheck:
         return CurveCheck(np.nan, 0, np.nan)
     cells = len(edges) + 1
     seen = np.bincount(np.searchsorted(edges, leave[ended]), count[ended], cells)
-    hazard, slopes = _spent(fit, leave, edges, count)
-    before, before_slopes = _spent(fit, enter, edges, count)
+    hazard, slopes = _spent(fit, leave, edges, count=count)
+    before, before_slopes = _spent(fit, enter, edges, count=count)
     expected = hazard - before
     used = (slopes - before_slopes) @ fit.covariance.to_numpy() @ (slopes - before_slopes).T
     return _chi_square(seen - expected, np.diag(expected) - used)
@@ -82,7 +82,7 @@ def _edges(days: Floats, count: Floats) -> Floats:
     return np.asarray(edges[edges < times[-1]])
 
 
-def _spent(fit: SurvivalFit, until: Floats, edges: Floats, count: Floats) -> tuple[Floats, Floats]:
+def _spent(fit: SurvivalFit, until: Floats, edges: Floats, *, count: Floats) -> tuple[Floats, Floats]:
     """Return the hazard that units spend in each cell from the start until their time, summed over units, and its derivatives by the terms."""
     times, place = np.unique(until, return_inverse=True)
     units = np.bincount(place, count)
