@@ -26,7 +26,7 @@ def usage_features(ds: Dataset, dates: FeatureDates, rows: ir.Table) -> ir.Table
     uses = engine.stage(narrow.group_by("account_id", "user_id", "event", "day").agg(uses=narrow.count()))
     days = engine.stage(uses.group_by("account_id", "day").agg(uses=uses.uses.sum().cast("int64")))
     month = engine.lookup(dates.windows(28))
-    people, kinds = (_different(uses, month, column, name) for column, name in (("user_id", "people"), ("event", "kinds")))
+    people, kinds = (_different(uses, month, column, name=name) for column, name in (("user_id", "people"), ("event", "kinds")))
     joined = joined_to(
         rows, _counts(days, engine.lookup(dates.windows(56))), people, kinds, _last_days(days, rows, engine.lookup(dates.next_numbers(_first(ds, days))))
     )
@@ -54,7 +54,7 @@ def _counts(days: ir.Table, windows: ir.Table) -> ir.Table:
     )
 
 
-def _different(uses: ir.Table, windows: ir.Table, column: str, name: str) -> ir.Table:
+def _different(uses: ir.Table, windows: ir.Table, column: str, *, name: str) -> ir.Table:
     """Return how many different values of a column the uses of a window have."""
     once = uses.inner_join(windows, "day").select(*KEYS, column).distinct()
     return once.group_by(*KEYS).agg(**{name: once[column].count()})
