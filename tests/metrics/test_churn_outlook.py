@@ -31,6 +31,7 @@ def days_of(tables: dict[str, pd.DataFrame], as_of: str) -> pd.DataFrame:
     return pd.DataFrame({"duration_days": (stop - sold["started_at"]) / pd.Timedelta(1, "D"), "observed": sold["ended_at"] < end})
 
 
+@pytest.mark.slow
 def test_equals_the_extrapolation_of_the_first_stretches() -> None:
     tables = company()
     found = cs.customer_survival_outlook(cs.read_dataset(tables, as_of="2025-12-31"), horizon="6mo", families=["weibull", "log_normal"])
@@ -54,6 +55,7 @@ def test_limits_hold_the_truth_of_exponential_lives() -> None:
     assert alive["conf_low"] < np.exp(-400 / 200) < alive["conf_high"]
 
 
+@pytest.mark.slow
 def test_customers_seen_only_from_a_day_on_enter_late() -> None:
     tables = company(size=1500, seed=2)
     sold = tables["subscriptions"]

@@ -114,6 +114,7 @@ def test_two_plans_that_differ_by_a_factor_of_two_have_that_time_ratio() -> None
     assert np.log(ratios["conf_high"].iloc[0] / 2) == pytest.approx(1.959964 * sigma / 2, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_counts_and_weights_are_units() -> None:
     table = late_entries(size=120)
     twice = pd.concat([table, table], ignore_index=True)
@@ -146,6 +147,7 @@ def test_few_ends_a_term_are_said_so() -> None:
     assert checks.loc["ends a term", "finding"] == "few"
 
 
+@pytest.mark.slow
 def test_units_of_a_covariate_do_not_matter() -> None:
     table = late_entries(size=200)
     small, large = fit_aft(table, ["seats"]), fit_aft(table.assign(seats=table["seats"] * 1e6 + 5e6), ["seats"])

@@ -56,6 +56,7 @@ def test_limits_hold_the_share_and_follow_up_is_sufficient() -> None:
     assert np.exp(fit.log_survival([10_000]))[0] == pytest.approx(fit.cured_share)
 
 
+@pytest.mark.slow
 def test_without_regard_to_entry_too_many_would_never_end() -> None:
     table = some_never_end(size=3000)
     honest, naive = fit_cure(table).cured_share, fit_cure(table.drop(columns="enter_days")).cured_share
@@ -119,6 +120,7 @@ def test_where_everybody_ends_the_share_is_on_the_boundary_or_no_need() -> None:
         fit_cure(table)
 
 
+@pytest.mark.slow
 def test_the_likelihood_ratio_is_that_of_the_curve_without_a_share() -> None:
     table = some_never_end(size=200, cured=0.15, watched=700)
     fit = fit_cure(table)
