@@ -191,3 +191,18 @@ def test_every_style_scores_a_company(style: str) -> None:
     assert len(scores) == len(features)
     assert scores["estimate"].dropna().between(0, 100).all()
     assert scores["estimate"].nunique() > 5
+
+
+@pytest.mark.slow
+@pytest.mark.coverage
+def test_limits_of_a_roll_up_hold_the_truth() -> None:
+    rng = np.random.default_rng(8)
+    groups, size = 1000, 60
+    revenue = rng.gamma(1.5, 200, groups * size)
+    table = pd.DataFrame({"account_id": range(groups * size), "at": MARCH, "mrr": revenue, "company": np.arange(groups * size) // size})
+    table["a"] = 100 * rng.beta(2, 3, groups * size)  # mean 40, whatever the revenue
+    found = cs.health_rollup(table, weights={"measure": [{"feature": "a", "weight": 1, "line": LINE}]}, by="company")
+    for metric in ("health_rollup", "health_rollup_plain"):
+        limits = of(found, metric)
+        assert len(limits) == groups
+        assert 0.93 <= ((limits["conf_low"] <= 40) & (limits["conf_high"] >= 40)).mean() <= 0.97

@@ -65,7 +65,7 @@ def _where(fault: Fault) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+    return not isinstance(value, bool) and isinstance(value, Real) and isfinite(value)
 
 
 def _is_list_of_tables(value: Any) -> bool:

@@ -26,6 +26,11 @@ def write_health_rules(weights: Any, path: str | Path, *, features: pd.DataFrame
     features : DataFrame, optional
         A table that says where the points of plain weights begin and end (its 5 % and 95 % values); without it these are left to the table that is scored.
 
+    Returns
+    -------
+    Path
+        The file that was written.
+
     Raises
     ------
     ParameterError

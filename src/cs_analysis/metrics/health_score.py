@@ -81,7 +81,9 @@ def health_score_parts(features: pd.DataFrame, *, weights: Any) -> pd.DataFrame:
 
     Parameters
     ----------
-    features, weights
+    features : DataFrame
+        As for `health_score`.
+    weights : mapping, str, path or Rules
         As for `health_score`.
 
     Returns
@@ -94,6 +96,10 @@ def health_score_parts(features: pd.DataFrame, *, weights: Any) -> pd.DataFrame:
     ------
     ParameterError, MissingColumnsError
         As `health_score`.
+
+    References
+    ----------
+    Documentation of Gainsight ("Measure Weights in Scorecards"), as read in 2026, for contributions to an overall score.
 
     Examples
     --------
@@ -115,8 +121,10 @@ def health_bands(features: pd.DataFrame, *, weights: Any) -> pd.DataFrame:
 
     Parameters
     ----------
-    features, weights
-        As for `health_score`; the dates of the table are the dates in a row.
+    features : DataFrame
+        As for `health_score`; its dates are the dates in a row.
+    weights : mapping, str, path or Rules
+        As for `health_score`.
 
     Returns
     -------
@@ -128,6 +136,11 @@ def health_bands(features: pd.DataFrame, *, weights: Any) -> pd.DataFrame:
     ------
     ParameterError, MissingColumnsError
         As `health_score`.
+
+    References
+    ----------
+    Schmitt (1938), Journal of Scientific Instruments 15, 24-26, for switching with a margin. Western Electric (1956), Statistical Quality Control
+    Handbook, for several in a row on one side.
 
     Examples
     --------
@@ -161,7 +174,9 @@ def health_change(features: pd.DataFrame, *, weights: Any, between: Any = None) 
 
     Parameters
     ----------
-    features, weights
+    features : DataFrame
+        As for `health_score`.
+    weights : mapping, str, path or Rules
         As for `health_score`; plain weights are scaled on all rows of the table.
     between : pair of dates, optional
         Two dates of the table; default: its last two.
@@ -179,6 +194,10 @@ def health_change(features: pd.DataFrame, *, weights: Any, between: Any = None) 
         As `health_score`; `between` are not two dates of the table.
     NotEnoughDataError
         The table has one date.
+
+    References
+    ----------
+    Kitagawa (1955), Journal of the American Statistical Association 50, 1168-1194, for splitting a difference of weighted means.
 
     Examples
     --------
@@ -206,7 +225,9 @@ def health_rollup(features: pd.DataFrame, *, weights: Any, by: By = None, value:
 
     Parameters
     ----------
-    features, weights
+    features : DataFrame
+        As for `health_score`.
+    weights : mapping, str, path or Rules
         As for `health_score`.
     by : str or list of str, optional
         Columns of the table, such as `csm`; a missing text value is the group "(missing)".
