@@ -131,6 +131,19 @@ def test_counts_and_weights_are_units() -> None:
     np.testing.assert_allclose(weighted.covariance, single.covariance, rtol=1e-6)
 
 
+def test_predictions_bear_the_keys_of_the_rows_and_wider_limits_at_a_higher_level() -> None:
+    fit = fit_aft(late_entries(size=120), ["seats"])
+    table = pd.DataFrame({"seats": [0.5, 1.5], "account_id": ["a", "b"]})
+    found, wide = fit.predict(table, at_days=[50, 100]), fit.predict(table, at_days=[50, 100], conf_level=0.99)
+    assert found[["account_id", "time_days"]].to_numpy().tolist() == [["a", 50], ["a", 100], ["b", 50], ["b", 100]]
+    assert fit.predict(table[["seats"]], at_days=50)["row"].tolist() == [0, 1]
+    assert (wide["conf_low"] < found["conf_low"]).all()
+    assert (wide["conf_high"] > found["conf_high"]).all()
+    # S is a falling function of (log t - predictor) / scale, whose limits lie z standard errors either way: 2.5758 / 1.96 as far on that scale
+    low, far, best = (np.log(-np.log(part)) for part in (found["conf_low"], wide["conf_low"], found["estimate"]))
+    np.testing.assert_allclose((far - best) / (low - best), 2.575829 / 1.959964, rtol=1e-5)
+
+
 def test_rows_without_time_are_left_out_and_said_so() -> None:
     table = late_entries(size=200)
     more = pd.concat([table, table.head(3).assign(enter_days=0.0, duration_days=0.0)])

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy import special
 
 from cs_analysis.errors import ConvergenceError, MissingColumnsError, NotEnoughDataError, ParameterError
+from cs_analysis.stats.cox.predict import _keys
 from cs_analysis.stats.cox.terms import Terms, read_terms
 from cs_analysis.stats.durations import GRID_PER_DAY
 from cs_analysis.stats.estimates import check_conf_level, estimates
@@ -117,7 +118,7 @@ class AFTFit(Fit):
         numbers = {name: np.exp(own[name]) for name in ("estimate", "conf_low", "conf_high")}
         return estimates(own[["term"]], metric="time_ratio", unit="ratio", **numbers, n=own["n"])
 
-    def predict(self, table: pd.DataFrame, *, at_days: npt.ArrayLike) -> pd.DataFrame:
+    def predict(self, table: pd.DataFrame, *, at_days: npt.ArrayLike, conf_level: float | None = None) -> pd.DataFrame:
         """Share of units like each row of a table that have not ended by given times.
 
         Parameters
@@ -126,12 +127,14 @@ class AFTFit(Fit):
             The covariates of the fit.
         at_days : float or array-like
             Times in days, above 0. Beyond the data they are what the family says, no more.
+        conf_level : float, optional
+            Level of the limits; by default that of the fit.
 
         Returns
         -------
         DataFrame
-            Estimates with the keys `row` (the row's label) and `time_days`, metric `survival`, unit `share`, limits from those of
-            (log t - predictor) / scale, `n` = units of the fit.
+            Estimates with the row's key (column `account_id` or `customer`, else the index, called `row` without a name) and `time_days`, metric
+            `survival`, unit `share`, limits from those of (log t - predictor) / scale, `n` = units of the fit.
 
         Raises
         ------
@@ -144,9 +147,10 @@ class AFTFit(Fit):
         x = _with_intercept(self._terms.of(table))
         row, time = (part.ravel() for part in np.meshgrid(np.arange(len(x)), days, indexing="ij"))
         z, slopes = _place(x[row], np.log(time), self.beta)
-        half = _z(self.conf_level) * np.sqrt(np.einsum("ij,jk,ik->i", slopes, self.covariance.to_numpy(), slopes))
+        level = self.conf_level if conf_level is None else check_conf_level(conf_level)
+        half = _z(level) * np.sqrt(np.einsum("ij,jk,ik->i", slopes, self.covariance.to_numpy(), slopes))
         law = LAWS[self.family].log_survival
-        keys = {"row": table.index.to_numpy()[row], "time_days": time}
+        keys = _keys(table).take(row).assign(time_days=time)
         limits = {"conf_low": np.exp(law(z + half)[0]), "conf_high": np.exp(law(z - half)[0])}
         return estimates(keys, metric="survival", unit="share", estimate=np.exp(law(z)[0]), **limits, n=np.full(len(z), self.n))
 
