@@ -232,11 +232,11 @@ class TestFailure:
 
     def test_lists_lie_beside_the_pages_and_go_with_their_pack(self, tmp_path: Path, small: cs.Dataset) -> None:
         out = tmp_path / "out"
-        for source, expected in ((LISTS, ["calls-gone.csv", "calls-to_call.csv"]), (EMITS, [])):
+        for source, expected in ((LISTS, ["gone.csv", "to_call.csv"]), (EMITS, [])):
             assert run_batch([notebook(tmp_path, "calls", source)], small, out).ok
             assert sorted(path.name for path in out.glob("lists/*")) == expected
             if expected:
-                assert (out / "lists" / "calls-to_call.csv").read_bytes() == b"\xef\xbb\xbf" + '"name"\r\n"Überfluß"\r\n'.encode()
+                assert (out / "lists" / "to_call.csv").read_bytes() == b"\xef\xbb\xbf" + '"name"\r\n"Überfluß"\r\n'.encode()
         assert not (out / "lists").exists()
 
     @pytest.mark.parametrize("name", ["../escape", "a/b", "", "A", ".x"])

@@ -13,13 +13,13 @@ import pandas as pd
 from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset
 from cs_analysis.errors import NotEnoughDataError, ParameterError
-from cs_analysis.facts.feature_dates import FeatureDates, feature_dates
+from cs_analysis.facts.feature_dates import feature_dates
 from cs_analysis.facts.feature_rows import feature_rows
+from cs_analysis.facts.health_snapshots import due_between, health_snapshots, numbers, with_due
 from cs_analysis.facts.outcomes import churn_outcomes, snapshot_days
 from cs_analysis.facts.recipes import Recipe
 from cs_analysis.stats.estimates import check_conf_level
 from cs_analysis.stats.scores.logistic import RidgeLogistic, fit_ridge_logistic
-from cs_analysis.windows import Window
 
 REASONS = 3
 _KEYS = ["account_id", "at"]
@@ -28,7 +28,7 @@ _KEYS = ["account_id", "at"]
 class Options(NamedTuple):
     """What the model is to be made from."""
 
-    horizon: str | timedelta | Window
+    horizon: str | timedelta
     features: Iterable[str] | pd.DataFrame | None
     recipe: Recipe | None
     every: Period
@@ -45,7 +45,7 @@ class Scored(NamedTuple):
 def churn_risk(
     ds: Dataset,
     *,
-    horizon: str | timedelta | Window = "90d",
+    horizon: str | timedelta = "90d",
     capacity: float = 0.1,
     previous: date | str | None = None,
     features: Iterable[str] | pd.DataFrame | None = None,
@@ -58,7 +58,8 @@ def churn_risk(
 
     A logistic regression with a ridge penalty is fitted to the customers of each earlier period's end, with what was known of them then, and to whether
     they left within the horizon, for all dates whose horizon is over by `as_of`. Its log-odds are a sum, so the reasons are exact: `base_effect` (the
-    average customer) and the effects of the features add up to the log-odds of the probability. They say what the model goes by, not what
+    average customer) and the effects of the features add up to the log-odds of the probability. Beside `days_to_renewal` the model goes by
+    `renewal_due`: 1 if the next planned renewal lies within the horizon. The reasons say what the model goes by, not what
     causes anybody to leave. A missing value counts as the average and has no effect; `inputs_used` of `inputs` says how much was known. Customers
     who have given notice are not scored: they are known to leave, and come last.
 
@@ -124,22 +125,16 @@ def churn_risk(
 
 def _scored(ds: Dataset, options: Options) -> Scored:
     """Return the customers at the dataset's last moment with their features, and the model that the dates before it make."""
-    history = feature_dates(ds, snapshot_days(ds, every=options.every))
-    past, names = _rows(ds, history, options)
-    known = past[past["churned"].notna() & ~past["notice_given"]]
+    features, recipe = options.features, options.recipe
     try:
-        model = fit_ridge_logistic(known[names], known["churned"].astype(bool), clusters=known["account_id"], rng=options.rng)
+        past = health_snapshots(ds, horizon=options.horizon, gap=None, every=options.every, features=features, recipe=recipe).usable()
+        model = fit_ridge_logistic(past.features[past.names], past.outcomes["churned"].astype(bool), clusters=past.outcomes["account_id"], rng=options.rng)
     except NotEnoughDataError as error:
         raise NotEnoughDataError(f"the chance to leave within {options.horizon} cannot be told by {ds.as_of:%Y-%m-%d}: {error}") from error
-    return Scored(_rows(ds, feature_dates(ds), options)[0], model)
-
-
-def _rows(ds: Dataset, dates: FeatureDates, options: Options) -> tuple[pd.DataFrame, list[str]]:
-    """Return the customers at some dates with what became of them, their amounts and their features, and the features' names."""
-    outcomes = churn_outcomes(ds, dates=dates, horizon=options.horizon)[[*_KEYS, "churned", "notice_given", "mrr"]].rename(columns={"mrr": "paid"})
-    latest = dates.days == (ds.as_of.date(),)  # named by None: the day may not be over
-    known, _ = feature_rows(ds, dates=None if latest else dates.days, features=options.features, recipe=options.recipe)
-    return outcomes.merge(known, on=_KEYS, how="inner", validate="one_to_one"), [name for name in known.columns if name not in _KEYS]
+    known, _ = feature_rows(ds, dates=None, features=features, recipe=recipe)
+    outcomes = churn_outcomes(ds, dates=None, horizon=options.horizon)[[*_KEYS, "notice_given", "mrr"]].rename(columns={"mrr": "paid"})
+    shown = with_due(numbers(known), due_between(options.horizon, None))
+    return Scored(outcomes.merge(shown, on=_KEYS, how="inner", validate="one_to_one"), model)
 
 
 def _listed(ds: Dataset, now: Scored, *, conf_level: float) -> pd.DataFrame:

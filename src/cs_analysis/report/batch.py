@@ -156,7 +156,7 @@ def _write_lists(results: Sequence[_Result], folder: Path) -> None:
 
 def _list_files(result: _Result) -> dict[str, str]:
     """Return the texts of a report's lists by their paths within the pack."""
-    return {f"lists/{result.run.report.name}-{name}.csv": text for name, text in result.lists.items()}
+    return {f"lists/{name}.csv": text for name, text in result.lists.items()}
 
 
 def _one_type(values: pd.Series) -> pd.Series:

@@ -60,6 +60,11 @@ def sentence(text: str, *, kind: str = "note") -> str:
     return f'<p class="{escape(kind)}">{escape(text)}</p>'
 
 
+def link(address: str, *, text: str) -> str:
+    """Return a paragraph that leads to another file of the pack."""
+    return f'<p class="note"><a href="{escape(address)}">{escape(text)}</a></p>'
+
+
 def definitions(entries: Mapping[str, str], *, heading: str) -> str:
     """Return what the metrics mean, as a list under a heading; nothing where there are none."""
     if not entries:

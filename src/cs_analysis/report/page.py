@@ -5,6 +5,7 @@ No method returns anything, so that a cell that ends in one leaves no repr behin
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -16,10 +17,11 @@ from matplotlib.axes import Axes
 from cs_analysis import __version__, glossary
 from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset, engine_of, relation
-from cs_analysis.errors import NotEnoughDataError, ParameterError
+from cs_analysis.errors import ConvergenceError, NotEnoughDataError, ParameterError
 from cs_analysis.report import markup
 from cs_analysis.report.cards import card
-from cs_analysis.report.collect import MIME, as_data
+from cs_analysis.report.collect import LIST_MIME, MIME, as_data
+from cs_analysis.report.lists import list_text
 from cs_analysis.show.pictures import picture
 from cs_analysis.show.tables import labelled, notes
 from cs_analysis.show.text import date_text, level_text, period_text, value_text
@@ -83,6 +85,12 @@ class Page:
         note = markup.sentence(marks) if marks else ""
         self._html(self._labelled(table, caption=caption) + note, data=table)
 
+    def listing(self, shown: pd.DataFrame, *, name: str, full: pd.DataFrame, caption: str) -> None:
+        """Show a table of texts, and hand on the full list under a name: it lies as CSV, safe for a spreadsheet, beside the page."""
+        link = markup.link(f"lists/{name}.csv", text=self._word("list_as_file", rows=value_text(len(full), "count", self.language)))
+        html = markup.table(shown, caption=caption) + link
+        display({"text/html": html, LIST_MIME: {"name": name, "text": list_text(full)}}, raw=True)
+
     def emit(self, table: pd.DataFrame) -> None:
         """Hand on estimates as data without showing them."""
         self._html("", data=table)
@@ -105,12 +113,19 @@ class Page:
         return False
 
     def estimated(self, function: Callable[..., Result], *args: object, **options: object) -> Result | None:
-        """Return what a function returns; where the data are too few for it, say so on the page and return nothing."""
-        try:
-            return function(*args, **options)
-        except NotEnoughDataError as reason:
-            self._html(markup.sentence(str(reason)))
-            return None
+        """Return what a function returns, and say on the page what it warns of; where the data do not bear an answer, say why and return nothing."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            try:
+                found = function(*args, **options)
+            except (NotEnoughDataError, ConvergenceError) as reason:
+                self.sentence(str(reason))
+                return None
+        for text in dict.fromkeys(str(warning.message) for warning in caught if warning.category is UserWarning):
+            self.sentence(text)
+        for other in (warning for warning in caught if warning.category is not UserWarning):
+            warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+        return found
 
     def occur(self, names: Sequence[str], *, leads: bool = False) -> bool:
         """Return whether events (stages of leads) occur in the data; if one does not, say which, and that usual ones stand in for all of them."""
