@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from types import FunctionType
 
 import numpy as np
 import pandas as pd
@@ -69,7 +70,7 @@ def test_an_honest_table_passes_as_dated(ds: cs.Dataset) -> None:
     assert rows["account_id"].tolist() == ["a", "b", "a", "b", "c", "a", "b", "c"]
 
 
-@pytest.mark.parametrize("how", ["closure", "default", "helper", "honest recipe"])
+@pytest.mark.parametrize("how", ["closure", "default", "helper", "global", "honest recipe"])
 def test_a_recipe_that_looks_ahead_is_named_with_the_first_value_that_moved(ds: cs.Dataset, how: str) -> None:
     leaky = looking_ahead(ds)
 
@@ -79,7 +80,12 @@ def test_a_recipe_that_looks_ahead_is_named_with_the_first_value_that_moved(ds: 
     def through_helper(then: cs.Dataset) -> pd.DataFrame:
         return leaky(then)
 
-    recipe = {"closure": leaky, "default": by_default, "helper": through_helper, "honest recipe": uses}[how]
+    def as_in_a_notebook(then: cs.Dataset) -> pd.DataFrame:
+        table = uses(company)  # noqa: F821 - a cell before has read it
+        return table[table["account_id"].isin(uses(then)["account_id"])]
+
+    in_notebook = FunctionType(as_in_a_notebook.__code__, {**globals(), "company": ds})
+    recipe = {"closure": leaky, "default": by_default, "helper": through_helper, "global": in_notebook, "honest recipe": uses}[how]
     # Of a both uses were in March; b used the report in May, which March and April could not know; c's only use was in June.
     with pytest.raises(ParameterError) as caught:
         feature_rows(ds, dates=DATES, features=dated(ds, leaky), recipe=recipe)
