@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cs_analysis.stats.curve_checks import curve_check
+from cs_analysis.stats.curve_checks import _edges, curve_check
 from cs_analysis.stats.parametric_survival import fit_survival
 
 pytestmark = pytest.mark.lifelines
@@ -29,8 +29,10 @@ def test_equals_a_sum_over_units_and_cells() -> None:
     fit = fit_survival(table)
     found = curve_check(table, fit)
     ends = np.sort(table.loc[table["observed"], "duration_days"].to_numpy())
+    times = (table["enter_days"].to_numpy(), table["duration_days"].to_numpy())
+    edges = [0.0, *_edges(fit, times, ended=table["observed"].to_numpy(), count=np.ones(len(table))), np.inf]
     cells = min(10, len(ends) // 8)
-    edges = [0.0, *(ends[int(np.ceil(len(ends) * cell / cells)) - 1] for cell in range(1, cells)), np.inf]
+    assert len(edges) == cells + 1
 
     def spent(terms: np.ndarray, low: float, high: float) -> float:
         total = 0.0
@@ -43,6 +45,7 @@ def test_equals_a_sum_over_units_and_cells() -> None:
     pairs = list(itertools.pairwise(edges))
     seen = np.array([((ends > low) & (ends <= high)).sum() for low, high in pairs])
     expected = np.array([spent(fit.terms, low, high) for low, high in pairs])
+    np.testing.assert_allclose(expected, len(ends) / cells, rtol=0.1)  # cells are about alike
     slopes = np.zeros((cells, 2))
     for term in range(2):
         move = np.zeros(2)

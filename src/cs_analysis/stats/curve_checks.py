@@ -10,10 +10,11 @@ from scipy import stats
 
 from cs_analysis.stats.durations import GRID_PER_DAY
 from cs_analysis.stats.parametric_survival import SurvivalFit
-from cs_analysis.stats.risk import Floats, read_rows
+from cs_analysis.stats.risk import Flags, Floats, read_rows
 
 ENDS_A_CELL = 8
-MOST_CELLS = 10
+FEWEST_CELLS, MOST_CELLS = 4, 10
+_STEPS = 50
 _FLAT = 1e-3  # share of the largest eigenvalue below which a direction is one that the fit has used up
 
 
@@ -28,9 +29,10 @@ class CurveCheck(NamedTuple):
 def curve_check(durations: pd.DataFrame, fit: SurvivalFit) -> CurveCheck:
     """Chi-square of the ends in stretches of time against those that a fitted curve expects.
 
-    Time is cut where the ends are, at most 10 cells of about 8 ends or more. In each cell d = ends seen - ends expected, the latter the sum over units of the
-    cumulated hazard over their time at risk in it (their Cox-Snell residual there). Its covariance is diag(expected) - B C B', with B the derivatives of the
-    expected numbers by the terms and C the covariance of these: what fitting has used up is taken out. d' V^- d is chi-square with the rank of V.
+    Time is cut into at most 10 cells in which the curve expects about equally many ends, 8 or more. In each cell d = ends seen - ends expected, the latter
+    the sum over units of the cumulated hazard over their time at risk in it (their Cox-Snell residual there). Its covariance is diag(expected) - B C B',
+    with B the derivatives of the expected numbers by the terms and C the covariance of these: what fitting has used up is taken out. d' V^- d is
+    chi-square with the rank of V.
 
     Parameters
     ----------
@@ -60,8 +62,8 @@ def curve_check(durations: pd.DataFrame, fit: SurvivalFit) -> CurveCheck:
     count = np.ones(len(rows.leave)) if rows.count is None else rows.count.astype("float64")
     enter, leave = (np.zeros_like(rows.leave) if rows.enter is None else rows.enter) / GRID_PER_DAY, rows.leave / GRID_PER_DAY
     ended = rows.observed & (leave > 0)
-    edges = _edges(leave[ended], count[ended])
-    if len(edges) < 3:
+    edges = _edges(fit, (enter, leave), ended=ended, count=count)
+    if len(edges) < FEWEST_CELLS - 1:
         return CurveCheck(np.nan, 0, np.nan)
     cells = len(edges) + 1
     seen = np.bincount(np.searchsorted(edges, leave[ended]), count[ended], cells)
@@ -72,14 +74,18 @@ def curve_check(durations: pd.DataFrame, fit: SurvivalFit) -> CurveCheck:
     return _chi_square(seen - expected, np.diag(expected) - used)
 
 
-def _edges(days: Floats, count: Floats) -> Floats:
-    """Return the inner edges of cells with about equally many ends, an edge belonging to the cell before it."""
-    cells = int(min(MOST_CELLS, count.sum() // ENDS_A_CELL))
-    times, place = np.unique(days, return_inverse=True)
-    share = np.cumsum(np.bincount(place, count)) / count.sum()
-    levels = np.arange(1, cells) / max(cells, 1)
-    edges = np.unique(times[np.searchsorted(share, levels - 1e-12)])
-    return np.asarray(edges[edges < times[-1]])
+def _edges(fit: SurvivalFit, times: tuple[Floats, Floats], *, ended: Flags, count: Floats) -> Floats:
+    """Return the inner edges of cells in which the curve expects about equally many ends.
+
+    Edges at ends themselves would let the last of a cell decide how long it is, and refuse true curves too often.
+    """
+    enter, leave = times
+    cells = int(min(MOST_CELLS, count[ended].sum() // ENDS_A_CELL))
+    grid = np.unique(np.quantile(np.unique(leave[ended]), np.linspace(0, 1, _STEPS)))
+    spent = _spent(fit, leave, grid, count=count)[0] - _spent(fit, enter, grid, count=count)[0]
+    reached = np.cumsum(spent)
+    edges = np.interp(np.arange(1, cells) / max(cells, 1) * reached[-1], np.append(0.0, reached[:-1]), np.append(0.0, grid))
+    return np.unique(edges[edges < grid[-1]])
 
 
 def _spent(fit: SurvivalFit, until: Floats, edges: Floats, *, count: Floats) -> tuple[Floats, Floats]:
