@@ -95,11 +95,11 @@ def _not_verifiable(name: str) -> dict[str, Any]:
 
 def _same(given: pd.Series, known: pd.Series) -> np.ndarray:
     """Return where two values are the same: numbers to nine digits, others exactly, a missing one only as another missing one."""
-    numbers = [pd.to_numeric(values.astype("object"), errors="coerce").astype("float64").to_numpy() for values in (given, known)]
-    close = np.isclose(*numbers, rtol=1e-9, atol=1e-9) & ~np.isnan(numbers[0])
+    first, second = (pd.to_numeric(values.astype("object"), errors="coerce").astype("float64").to_numpy() for values in (given, known))
     equal = (given.astype("object").astype("str") == known.astype("object").astype("str")).to_numpy()
-    missing = given.isna().to_numpy(), known.isna().to_numpy()
-    return np.where(missing[0] | missing[1], missing[0] & missing[1], close | equal)
+    one_missing, other_missing = given.isna().to_numpy(), known.isna().to_numpy()
+    same = np.where(one_missing | other_missing, one_missing & other_missing, np.isclose(first, second, rtol=1e-9, atol=1e-9) | equal)
+    return np.asarray(same)
 
 
 def _shown(value: Any) -> Any:
