@@ -304,16 +304,11 @@ def _search(rows: _Rows, family: str) -> tuple[Floats, list[Diagnostic]]:
                 f"the {family} model could not be fitted to {len(rows.leave)} rows and {len(names)} covariates. Look for covariates that repeat each other or "
                 "levels without an end, or use another family."
             ) from failure
-    texts = sorted({text for warning in caught if not _harmless(text := str(warning.message).strip().splitlines()[0])})
+    texts = sorted({text for warning in caught if "weights are not integers" not in (text := str(warning.message).strip().splitlines()[0])})
     terms = fitter.params_.droplevel(0)
     shape = float(terms.iloc[-1])
     start = np.array([terms["Intercept"].iloc[0], *terms[names], -shape if law.shape_is_inverse else shape])
     return start, [Diagnostic("warning of the search", 1.0, text, "compare with another family before trusting it") for text in texts]
-
-
-def _harmless(text: str) -> bool:
-    """Say whether a warning of lifelines is about weights that are no whole numbers, which `cluster` is there for."""
-    return "weights are not integers" in text
 
 
 def _scaled(rows: _Rows) -> tuple[Floats, Floats]:
