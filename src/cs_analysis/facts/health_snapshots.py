@@ -21,10 +21,13 @@ from cs_analysis.facts.health_rules import read_rules
 from cs_analysis.facts.outcomes import churn_outcomes, outcome_windows, snapshot_days
 from cs_analysis.facts.policy import RevenuePolicy
 from cs_analysis.facts.recipes import Recipe
+from cs_analysis.windows import Window, parse_window
 
 Integers = npt.NDArray[np.int64]
 
+DUE = "renewal_due"
 _KEYS = ["account_id", "at"]
+_MONTH = 365.25 / 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +103,29 @@ def health_snapshots(
         )
     rows, verdicts = feature_rows(ds, dates=list(outcomes["at"].unique()), features=features, recipe=recipe)
     known = outcomes.merge(rows[_KEYS], on=_KEYS, how="inner", validate="one_to_one")
-    return HealthSnapshots(known, numbers(known[_KEYS].merge(rows, on=_KEYS, how="left", validate="one_to_one")), verdicts, windows)
+    shown = with_due(numbers(known[_KEYS].merge(rows, on=_KEYS, how="left", validate="one_to_one")), due_between(horizon, gap))
+    if DUE in shown.columns and DUE not in rows.columns:
+        verdicts = pd.concat([verdicts, verdicts[verdicts["feature"] == "days_to_renewal"].assign(feature=DUE)], ignore_index=True)
+    return HealthSnapshots(known, shown, verdicts, windows)
+
+
+def due_between(horizon: str | timedelta, gap: str | timedelta | None) -> tuple[float, float]:
+    """Return the days after a date at which the window begins and ends; a calendar month counts as 30.4375."""
+    ahead = parse_window(horizon, name="horizon")
+    before = Window(0, 0) if gap is None else parse_window(gap, name="gap", may_be_nothing=True)
+    opens, length = ((each.months * _MONTH + each.microseconds / 86_400_000_000) for each in (before, ahead))
+    return opens, opens + length
+
+
+def with_due(features: pd.DataFrame, between: tuple[float, float]) -> pd.DataFrame:
+    """Return features with `renewal_due` beside `days_to_renewal`: 1 where the next planned renewal lies in the window, else 0, missing without a plan.
+
+    A contract that runs on past the window can hardly end in it, which no straight line in the days to its renewal can say.
+    """
+    if "days_to_renewal" not in features.columns or DUE in features.columns:
+        return features
+    days = features["days_to_renewal"]
+    return features.assign(**{DUE: ((days >= between[0]) & (days < between[1])).astype("float64").where(days.notna())})
 
 
 def with_inputs(ds: Dataset, features: pd.DataFrame, weights: Any) -> pd.DataFrame:

@@ -30,7 +30,6 @@ from cs_analysis.stats.scores.judged import of_differences, of_order, of_probabi
 from cs_analysis.stats.scores.rolling import Foretold, Model, Sample, base_rate, best_feature, calibrated, recalibrated, rolling_origin
 from cs_analysis.stats.sum_ratios import Source
 
-FEWEST_TRAINING = 10
 FEWEST_TESTED = 100
 MODELS = ("calibrated", "hand_weights", "equal_weights", "best_feature", "base_rate")
 _KEYS = ["account_id", "at"]
@@ -47,12 +46,14 @@ def health_predictions(
     weights: Any = "gainsight",
     every: Period = "month",
     policy: RevenuePolicy | str = "default",
+    fewest: int = 10,
     rng: Source = 0,
 ) -> pd.DataFrame:
     """Return what each model foretold of each customer at each date, having seen no more than was known at that date, and what came.
 
     At a date a model learns from the snapshots of earlier dates whose whole window was over by then, as `fit_health` makes them. The first date is the
-    one by which 10 customers had left and 10 had stayed in such windows. Left out, as in `fit_health`, is who left within the gap or had given notice.
+    one by which `fewest` customers had left and as many had stayed in such windows. Left out, as in `fit_health`, is who left within the gap or had
+    given notice.
 
     * `calibrated`: the model of `fit_health`;
     * `hand_weights`: `health_score` under the rules, 100 - score;
@@ -70,6 +71,8 @@ def health_predictions(
         As for `fit_health`.
     weights : mapping, str or path, optional
         Rules as for `health_score`; None leaves hand-made weights out.
+    fewest : int
+        At least 5. A model that has learnt from few is judged too: with 10 the dates go far back and the early models are worse than today's.
     rng : int or Generator
         Draws the folds of the cross-validations.
 
@@ -91,6 +94,8 @@ def health_predictions(
     Tashman (2000), International Journal of Forecasting 16, 437-450, for the rolling origin. Dawes (1979), American Psychologist 34, 571-582, for equal
     weights.
     """
+    if not fewest >= 5:
+        raise ParameterError(f"fewest must be at least 5, not {fewest!r}.")
     rows = health_snapshots(ds, horizon=horizon, gap=gap, every=every, features=features, recipe=recipe, policy=policy).usable()
     models: dict[str, Model] = {"calibrated": calibrated(rng)}
     rules = None
@@ -101,7 +106,7 @@ def health_predictions(
     models |= {"equal_weights": _equal_weights(rows.features), "best_feature": best_feature, "base_rate": base_rate}
     sample = Sample(np.arange(len(rows.features)), rows.features[rows.names], rows.outcomes["churned"].to_numpy("bool"), rows.outcomes["account_id"].to_numpy())
     turn, known_from = rows.turns()
-    found = rolling_origin(sample, turn=turn, known_from=known_from, models=models, fewest=FEWEST_TRAINING)
+    found = rolling_origin(sample, turn=turn, known_from=known_from, models=models, fewest=fewest)
     told = rows.outcomes[[*_KEYS, "churned", "ended_at"]].merge(rows.windows[["at", "ends_at"]], on="at").iloc[found["row"]].reset_index(drop=True)
     joined = found.drop(columns="row").join(told.astype({"churned": "bool"}))
     whole = joined.assign(band=_bands(rules, joined), verifiable=(rows.verdicts["verdict"] == "dated").all())
@@ -119,6 +124,7 @@ def backtest_health(
     weights: Any = "gainsight",
     every: Period = "month",
     policy: RevenuePolicy | str = "default",
+    fewest: int = 10,
     capacity: float = 0.1,
     conf_level: float = 0.95,
     rng: Source = 0,
@@ -132,7 +138,7 @@ def backtest_health(
     ----------
     source : Dataset or DataFrame
         Needs `subscriptions`; or the table of `health_predictions`, whose arguments are not used then.
-    horizon, gap, features, recipe, weights, every, policy, rng
+    horizon, gap, features, recipe, weights, every, policy, fewest, rng
         As for `health_predictions`; `rng` also draws the resamples of `lift`, `precision` and `recall`.
     capacity : float
         Share of the customers of a date that can be called.
@@ -148,8 +154,8 @@ def backtest_health(
           rate: 0.5), with the verdict: "better", "not better", "worse" (by the limits); "too few to validate" with fewer than 100 customers who
           left or 100 who stayed; "not verifiable" instead of "better" where a feature may be hindsight.
         * `brier`: mean squared error of the probability; `brier_skill`: its reduction below that of the base rate.
-        * `calibration_intercept` (0 is right; above: more left than foretold), `calibration_slope` (1 is right; below: too extreme),
-          `observed_expected` (1 is right).
+        * `health_calibration_intercept` (0 is right; above: more left than foretold), `health_calibration_slope` (1 is right; below: too
+          extreme), `observed_expected` (1 is right).
         * `precision`, `recall`, `lift` of a list of the `capacity` highest scores of each date.
         * `flagged_share`: of the customers who left, who was on that list before; `n` = who left. `lead_time`: median days from the first time on it
           to the end, of those; `n` = they. A list that holds somebody by chance long before also counts.
@@ -181,8 +187,8 @@ def backtest_health(
     level = check_conf_level(conf_level)
     if not 0 < capacity < 1:
         raise ParameterError(f"capacity must be a share of the customers between 0 and 1, such as 0.1, not {capacity!r}.")
-    options = {"horizon": horizon, "gap": gap, "features": features, "recipe": recipe, "weights": weights, "every": every, "policy": policy, "rng": rng}
-    told = _by_model(source, options)
+    options: dict[str, Any] = {"horizon": horizon, "gap": gap, "features": features, "recipe": recipe, "weights": weights, "every": every, "policy": policy}
+    told = _by_model(health_predictions(source, **options, fewest=fewest, rng=rng) if isinstance(source, Dataset) else source)
     tables = [_tested(told["calibrated"])]
     for name in told:
         tables += _judged(name, told, capacity=capacity, conf_level=level, rng=rng)
@@ -190,26 +196,15 @@ def backtest_health(
     return found[["model", "verdict", *found.columns.drop(["model", "verdict"])]]
 
 
-def health_calibration(
-    source: Dataset | pd.DataFrame,
-    *,
-    bins: int = 10,
-    horizon: str | timedelta = "90d",
-    gap: str | timedelta | None = "30d",
-    weights: Any = "gainsight",
-    conf_level: float = 0.95,
-    rng: Source = 0,
-) -> pd.DataFrame:
+def health_calibration(predictions: pd.DataFrame, *, bins: int = 10, conf_level: float = 0.95) -> pd.DataFrame:
     """Share of the customers that left, by bin of the probability foretold out of time.
 
     Parameters
     ----------
-    source : Dataset or DataFrame
-        Needs `subscriptions`; or the table of `health_predictions`.
+    predictions : DataFrame
+        As of `health_predictions`.
     bins : int
         Bins of about equal size; equal probabilities share one.
-    horizon, gap, weights, rng
-        As for `health_predictions`.
     conf_level : float
         Level of the limits and of the band.
 
@@ -222,14 +217,14 @@ def health_calibration(
 
     Raises
     ------
-    NotEnoughDataError, MissingTableError, MissingColumnsError, ParameterError
-        As for `backtest_health`.
+    NotEnoughDataError, MissingColumnsError, ParameterError
+        Nobody left, or nobody stayed; no such table; `bins` is no whole number.
 
     References
     ----------
     Broecker and Smith (2007), Weather and Forecasting 22, 651-661. Korn and Graubard (1998), Survey Methodology 24, 193-201.
     """
-    told = _by_model(source, {"horizon": horizon, "gap": gap, "weights": weights, "rng": rng})
+    told = _by_model(predictions)
     tables = []
     for name, own in told.items():
         if name != "base_rate":
@@ -241,22 +236,13 @@ def health_calibration(
     return stack(tables)
 
 
-def band_churn(
-    source: Dataset | pd.DataFrame,
-    *,
-    horizon: str | timedelta = "90d",
-    gap: str | timedelta | None = "30d",
-    weights: Any = "gainsight",
-    conf_level: float = 0.95,
-) -> pd.DataFrame:
+def band_churn(predictions: pd.DataFrame, *, conf_level: float = 0.95) -> pd.DataFrame:
     """Share of the customers in each band of the hand-made health score that left within the horizon after the gap.
 
     Parameters
     ----------
-    source : Dataset or DataFrame
-        Needs `subscriptions`; or the table of `health_predictions`.
-    horizon, gap, weights
-        As for `health_predictions`.
+    predictions : DataFrame
+        As of `health_predictions`.
     conf_level : float
         Level of the limits.
 
@@ -268,14 +254,14 @@ def band_churn(
 
     Raises
     ------
-    NotEnoughDataError, MissingTableError, MissingColumnsError, ParameterError
-        As for `backtest_health`; no customer has a band.
+    NotEnoughDataError, MissingColumnsError, ParameterError
+        As for `health_calibration`; no customer has a band.
 
     References
     ----------
     Korn and Graubard (1998), Survey Methodology 24, 193-201.
     """
-    told = _by_model(source, {"horizon": horizon, "gap": gap, "weights": weights}).get("hand_weights", pd.DataFrame(columns=_NEEDED))
+    told = _by_model(predictions).get("hand_weights", pd.DataFrame(columns=_NEEDED))
     known = told.dropna(subset=["band"])
     if known.empty:
         raise NotEnoughDataError("no customer has a band of a hand-made score. Pass weights whose features the tables allow.")
@@ -286,9 +272,8 @@ def band_churn(
     return estimates({"band": order}, metric="band_churn", unit="share", **share._asdict(), n=known["band"].value_counts().reindex(order))
 
 
-def _by_model(source: Dataset | pd.DataFrame, options: dict[str, Any]) -> dict[str, pd.DataFrame]:
+def _by_model(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the predictions of each model, the calibrated first."""
-    table = health_predictions(source, **options) if isinstance(source, Dataset) else source
     if missing := [name for name in _NEEDED if name not in table.columns]:
         raise MissingColumnsError(missing, table.columns, table="of predictions")
     ordered = table.sort_values(["at", "account_id"], ignore_index=True)
@@ -315,7 +300,8 @@ def _judged(name: str, told: dict[str, pd.DataFrame], *, capacity: float, conf_l
     if name != "base_rate":
         found += of_order(score, y, rounds=own["at"], share=capacity, rng=rng, **rows)
         found += of_differences(p, y, reference=told["base_rate"]["probability"], **rows)
-    for metric, unit, interval in found:
+    for measure, unit, interval in found:
+        metric = f"health_{measure}" if measure.startswith("calibration") else measure
         yield estimates({"model": [name], "verdict": [None]}, metric=metric, unit=unit, **interval._asdict(), n=len(own))
     if name != "calibrated":
         yield _against(name, told, conf_level=conf_level)

@@ -14,7 +14,7 @@ from scipy import special
 from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset
 from cs_analysis.errors import MissingColumnsError, NotEnoughDataError, ParameterError
-from cs_analysis.facts.health_snapshots import HealthSnapshots, health_snapshots, numbers
+from cs_analysis.facts.health_snapshots import DUE, HealthSnapshots, due_between, health_snapshots, numbers, with_due
 from cs_analysis.facts.policy import RevenuePolicy
 from cs_analysis.facts.recipes import Recipe
 from cs_analysis.stats.estimates import check_conf_level, estimates, stack
@@ -45,6 +45,8 @@ class HealthFit(Fit):
         The regression.
     horizon, gap : str
         The window that its probability is of, and the time before it.
+    between : tuple of float
+        The days after a date at which the window begins and ends.
     conf_level : float
         Level of all limits.
     """
@@ -52,6 +54,7 @@ class HealthFit(Fit):
     model: RidgeLogistic
     horizon: str
     gap: str
+    between: tuple[float, float]
     conf_level: float
 
     def predict(self, features: pd.DataFrame) -> pd.DataFrame:
@@ -60,7 +63,8 @@ class HealthFit(Fit):
         Parameters
         ----------
         features : DataFrame
-            `account_id`, `at` and the model's features, as `health_features` returns them. A missing value is read as the training mean.
+            `account_id`, `at` and the model's features, as `health_features` returns them (`renewal_due` is made from `days_to_renewal`). A missing
+            value is read as the training mean.
 
         Returns
         -------
@@ -132,13 +136,14 @@ class HealthFit(Fit):
 
     def _checked(self, features: pd.DataFrame) -> pd.DataFrame:
         """Return keys and features in numbers, by date and account."""
+        given = with_due(features, self.between) if DUE in self.model.features else features
         wanted = [*_KEYS, *self.model.features]
-        if absent := [name for name in wanted if name not in features.columns]:
-            raise MissingColumnsError(absent, features.columns, table="features")
+        if absent := [name for name in wanted if name not in given.columns]:
+            raise MissingColumnsError(absent, given.columns, table="features")
         if (twice := features.duplicated(_KEYS)).any():
             row = features[twice].iloc[0]
             raise ParameterError(f"features must have one row an account and date; account {row['account_id']!r} has two at {row['at']}. Drop one of them.")
-        return numbers(features[wanted]).sort_values(["at", "account_id"], ignore_index=True)
+        return numbers(given[wanted]).sort_values(["at", "account_id"], ignore_index=True)
 
 
 def fit_health(
@@ -158,7 +163,8 @@ def fit_health(
     Each finished calendar period gives a snapshot of the customers at its end: their features as of then, and whether they left within
     [end + gap, end + gap + horizon). A snapshot whose window is not over by `as_of` is left out. So is a customer who left within the gap, when nobody
     could have acted, and one who had given notice; both are counted in `.diagnostics`. Logistic regression on features in standard deviations, with a ridge
-    penalty chosen by cross-validation over accounts; standard errors are robust to an account's snapshots being alike.
+    penalty chosen by cross-validation over accounts; standard errors are robust to an account's snapshots being alike. Where `days_to_renewal` is a
+    feature, `renewal_due` is one too: 1 if that renewal lies in the window.
 
     Features are our own or a caller's table. What the caller's recipe makes is made again as of each date, and a feature whose values were not those known
     then is refused; one that nobody can make again stands as "not verifiable" in `.diagnostics`: what it promises may be hindsight.
@@ -230,6 +236,7 @@ def fit_health(
         model=model,
         horizon=str(horizon),
         gap="0d" if gap is None else str(gap),
+        between=due_between(horizon, gap),
         conf_level=level,
     )
 
