@@ -74,6 +74,7 @@ _PUBLIC = {
     "metrics.acquisition": ("ltv_to_cac", "cac_payback", "customer_roi"),
     "metrics.health_model": ("fit_health", "HealthFit"),
     "metrics.health_backtest": ("backtest_health", "health_predictions", "health_calibration", "band_churn"),
+    "metrics.health_drift": ("health_drift", "forecast_drift"),
     "metrics.health_features": ("health_features", "verify_features"),
     "facts.health_rules": ("check_health_rules",),
     "facts.health_rule_text": ("write_health_rules",),

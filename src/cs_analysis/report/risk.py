@@ -49,7 +49,7 @@ def _reasons(row: pd.Series, language: str) -> str:
 
 
 def _value(value: float, language: str) -> str:
-    return "" if pd.isna(value) else f": {value_text(value, 'ratio', language)}"
+    return "" if pd.isna(value) else f": {value_text(value, 'count' if value == round(value) else 'ratio', language)}"
 
 
 def _change(row: pd.Series, language: str) -> str:

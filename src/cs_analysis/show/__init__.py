@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cs_analysis.show.bars import bars
+from cs_analysis.show.calibrations import calibration
 from cs_analysis.show.curves import curve
 from cs_analysis.show.funnels import funnel
 from cs_analysis.show.heatmaps import heatmap
@@ -13,4 +14,18 @@ from cs_analysis.show.tables import labelled, notes, wide
 from cs_analysis.show.trends import trend
 from cs_analysis.show.waterfalls import waterfall
 
-__all__ = ["bars", "curve", "funnel", "heatmap", "interval_plot", "labelled", "notes", "picture", "small_multiples", "trend", "waterfall", "wide"]
+__all__ = [
+    "bars",
+    "calibration",
+    "curve",
+    "funnel",
+    "heatmap",
+    "interval_plot",
+    "labelled",
+    "notes",
+    "picture",
+    "small_multiples",
+    "trend",
+    "waterfall",
+    "wide",
+]

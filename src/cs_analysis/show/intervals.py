@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 
 from cs_analysis import glossary
 from cs_analysis.show.limits import interval_lines
-from cs_analysis.show.style import PALETTE, SMALL_N, axes_or_new, figure_style, finish, from_zero, legend, one_metric, row_names, small_mark
+from cs_analysis.show.style import PALETTE, QUIET, SMALL_N, axes_or_new, figure_style, finish, from_zero, legend, one_metric, row_names, small_mark
 from cs_analysis.stats.estimates import key_columns
 
 
-def interval_plot(table: pd.DataFrame, *, key: str, ax: Axes | None = None, language: str = "en") -> Axes:
+def interval_plot(table: pd.DataFrame, *, key: str, reference: float | None = None, ax: Axes | None = None, language: str = "en") -> Axes:
     """Return axes with one row a value of `key`: a point, and its interval as a bar. The order is the table's.
 
     An interval that is open on one side (its limit missing or infinite) is an arrow to the edge.
@@ -23,6 +23,8 @@ def interval_plot(table: pd.DataFrame, *, key: str, ax: Axes | None = None, lang
         Estimates of one metric; a row for each value of `key` (and of the other keys, if there are any).
     key : str
         Key column that names the rows.
+    reference : float, optional
+        A value to compare with, such as 1 for ratios: a thin line.
     ax : Axes, optional
         Where to draw; a new figure without it.
     language : str
@@ -51,6 +53,8 @@ def interval_plot(table: pd.DataFrame, *, key: str, ax: Axes | None = None, lang
     names = row_names(rows, [key, *_others(rows, key)], language=language)
     with figure_style():
         ax = axes_or_new(ax, height=0.9 + 0.36 * max(len(rows), 1))
+        if reference is not None:
+            ax.axvline(reference, color=QUIET, linewidth=1, zorder=0)
         _draw(ax, rows)
         finish(ax, unit=unit, title=glossary.title(metric, language), language=language, value_axis="x")
         ax.set_yticks(range(len(rows)), names)
