@@ -30,6 +30,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
     "gross_revenue_retention": {"window": "2mo"},
     "net_revenue_retention_without_largest": {"window": "2mo", "left_out": [1, 3]},
     "revenue_definitions": {"window": "2mo"},
+    "churn_drivers": {"features": ["active_days_28"]},  # few leave
     "arpu": {"users": "active"},
     "customer_survival_outlook": {"horizon": "1mo", "families": ["weibull", "log_normal"]},  # further than the data it warns
     "customer_time": {"horizon": "60d"},

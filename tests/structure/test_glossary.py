@@ -20,6 +20,7 @@ ARGUMENTS = {  # of metrics that do not run with the dataset alone
     "conversion_by_period": FUNNEL,
     "conversion_difference": {**FUNNEL, "correction": "holm"},
     "conversion_change": FUNNEL,
+    "churn_drivers": {"features": ["active_days_28"]},  # few leave
     "customer_survival_outlook": {"horizon": "6mo"},  # further than the data it warns
     "customer_time_difference": {"by": "segment", "correction": "holm"},
     "customer_roi": {"benefit": "seats"},  # the sample has no amounts that customers gained

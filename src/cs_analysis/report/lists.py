@@ -9,14 +9,15 @@ import pandas as pd
 
 _STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _ESCAPE = "'"
+_DIGITS = 8
 
 
 def write_list(table: pd.DataFrame, path: str | Path) -> Path:
     """Write a table as CSV that is safe to open in a spreadsheet, and return the path.
 
     A text (also a column's name) that a spreadsheet would take for a formula, because it begins with `=`, `+`, `-`, `@`, a tab or a line break, also
-    after spaces, gets an apostrophe before it; every text is in quotes. Numbers stay numbers, instants are ISO 8601, what is missing is empty. The
-    file begins with a byte order mark, by which spreadsheets know UTF-8, and it appears whole or not at all.
+    after spaces, gets an apostrophe before it; every text is in quotes. Numbers stay numbers, to eight digits, instants are ISO 8601, what is missing is
+    empty. The file begins with a byte order mark, by which spreadsheets know UTF-8, and it appears whole or not at all.
 
     Parameters
     ----------
@@ -54,8 +55,14 @@ def write_list(table: pd.DataFrame, path: str | Path) -> Path:
 def list_text(table: pd.DataFrame) -> str:
     """Return the CSV text of `write_list`."""
     harmless = table.rename(columns=lambda name: _harmless(str(name)))
-    harmless = harmless.apply(lambda values: values if pd.api.types.is_numeric_dtype(values) else values.map(_cell, na_action="ignore"))
+    harmless = harmless.apply(_column)
     return str(harmless.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n"))
+
+
+def _column(values: pd.Series) -> pd.Series:
+    if pd.api.types.is_float_dtype(values):
+        return values.map(lambda value: float(f"{value:.{_DIGITS}g}"), na_action="ignore")
+    return values if pd.api.types.is_numeric_dtype(values) else values.map(_cell, na_action="ignore")
 
 
 def _cell(value: object) -> object:
