@@ -52,6 +52,12 @@ OTHERS = {
     "health_bands",
     "health_change",
     "health_rollup",
+    "fit_health",
+    "HealthFit",
+    "health_predictions",
+    "backtest_health",
+    "health_calibration",
+    "band_churn",
 }  # public names of metric modules that do not return estimates
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
 NAMED_OTHERWISE = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -41,6 +42,11 @@ OTHERS = {
     "health_bands",
     "health_change",
     "health_rollup",
+    "fit_health",
+    "health_predictions",
+    "backtest_health",
+    "health_calibration",
+    "band_churn",
 }  # public functions of the room that return no estimates
 NAMED_OTHERWISE = {
     "customer_survival": "survival",
@@ -88,6 +94,7 @@ def timed() -> dict[str, pd.DataFrame]:
     by_hand = ("health_score", "health_score_parts", "health_change", "health_rollup")
     return {
         **{name: getattr(cs, name)(health, weights={"open_tickets": 1}) for name in by_hand},
+        **calibrated(),
         "fit_bg_nbd": pd.concat(forecasts, ignore_index=True),
         "fit_gamma_gamma": pd.concat([spend.predict(), spend.population_mean()], ignore_index=True),
         "fit_pareto_nbd": cs.fit_pareto_nbd(rfm).discounted_residual_transactions(),
@@ -96,6 +103,20 @@ def timed() -> dict[str, pd.DataFrame]:
         "cumulative_incidence": cs.cumulative_incidence(waiting),
         "concordance": cs.concordance(waiting, [3.0, 1.0, 2.0]),
         "fit_cox": pd.concat([cox.coefficients, cox.hazard_ratios, cox.baseline()], ignore_index=True),
+    }
+
+
+def calibrated() -> dict[str, pd.DataFrame]:
+    """Return what a calibrated health model and its test out of time answer."""
+    number, start = np.arange(90), pd.Timestamp("2025-01-01", tz="UTC")
+    sold = pd.DataFrame({"account_id": number.astype(str), "mrr": 10.0 + number % 7, "currency": "EUR", "started_at": start})
+    sold["ended_at"] = (start + pd.to_timedelta(40 + 3 * number, "D")).where(number % 3 == 0)
+    tables = {"accounts": sold[["account_id", "started_at"]], "subscriptions": sold.assign(subscription_id=sold["account_id"])}
+    ds, options = cs.read_dataset(tables, as_of="2025-12-31"), {"horizon": "30d", "gap": "7d", "features": ["mrr", "tenure_days"]}
+    fit, told = cs.fit_health(ds, **options), cs.health_predictions(ds, **options, weights={"mrr": 1}, fewest=5)
+    return {
+        "fit_health": pd.concat([fit.coefficients, fit.predict(cs.health_features(ds, features=options["features"]))], ignore_index=True),
+        **{name: getattr(cs, name)(told) for name in ("backtest_health", "health_calibration", "band_churn")},
     }
 
 
