@@ -58,6 +58,7 @@ OTHERS = {
     "backtest_health",
     "health_calibration",
     "band_churn",
+    "forecast_drift",
 }  # public names of metric modules that do not return estimates
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
 NAMED_OTHERWISE = {

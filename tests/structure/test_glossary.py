@@ -47,6 +47,7 @@ OTHERS = {
     "backtest_health",
     "health_calibration",
     "band_churn",
+    "forecast_drift",
 }  # public functions of the room that return no estimates
 NAMED_OTHERWISE = {
     "customer_survival": "survival",
@@ -116,7 +117,7 @@ def calibrated() -> dict[str, pd.DataFrame]:
     fit, told = cs.fit_health(ds, **options), cs.health_predictions(ds, **options, weights={"mrr": 1}, fewest=5)
     return {
         "fit_health": pd.concat([fit.coefficients, fit.predict(cs.health_features(ds, features=options["features"]))], ignore_index=True),
-        **{name: getattr(cs, name)(told) for name in ("backtest_health", "health_calibration", "band_churn")},
+        **{name: getattr(cs, name)(told) for name in ("backtest_health", "health_calibration", "band_churn", "forecast_drift")},
     }
 
 
