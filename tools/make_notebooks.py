@@ -49,6 +49,7 @@ def make_sample() -> None:
         SAMPLE.mkdir(parents=True, exist_ok=True)
         for path in (*pack.glob("*.html"), pack / "kpis.json", pack / "estimates.csv"):
             shutil.copy(path, SAMPLE)
+        shutil.copytree(pack / "lists", SAMPLE / "lists", dirs_exist_ok=True)
     print("sample: made")
 
 
