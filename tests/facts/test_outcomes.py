@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import cs_analysis as cs
+from cs_analysis.data.engine import Engine, compiled
 from cs_analysis.errors import NotEnoughDataError, ParameterError
 from cs_analysis.facts.feature_dates import feature_dates
 from cs_analysis.facts.outcomes import churn_outcomes, exposures, outcome_windows, snapshot_days
@@ -180,3 +181,14 @@ def stretches(phases: list[tuple[str, str, str | None, str | None]]) -> list[tup
             first, last = before[1], None if None in (before[2], last) else max(before[2], last)
         found.append((account, first, last))
     return found
+
+
+def test_every_expression_compiles_for_a_warehouse_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    queries: list[str] = []
+    run, stage = Engine.run, Engine.stage
+    monkeypatch.setattr(Engine, "run", lambda engine, asked: (queries.append(compiled(asked, "databricks")), run(engine, asked))[1])
+    monkeypatch.setattr(Engine, "stage", lambda engine, asked: (queries.append(compiled(asked, "databricks")), stage(engine, asked))[1])
+    ds = company(("a", "2026-01-01", "2026-03-15", "2026-01-20"), ("b", "2026-01-01", None, None))
+    assert len(churn_outcomes(ds, dates="2026-01-31", horizon="30d", gap="1mo")) == 2
+    assert queries
+    assert all(query.lstrip().upper().startswith(("SELECT", "WITH")) for query in queries)
