@@ -17,7 +17,8 @@ from cs_analysis.errors import NotEnoughDataError, ParameterError
 from cs_analysis.facts.account_features import available_features
 from cs_analysis.facts.feature_dates import feature_dates
 from cs_analysis.facts.feature_rows import feature_rows
-from cs_analysis.facts.health_rules import read_rules
+from cs_analysis.facts.health_bands import bands_with_memory
+from cs_analysis.facts.health_rules import Rules, read_rules
 from cs_analysis.facts.outcomes import churn_outcomes, outcome_windows, snapshot_days
 from cs_analysis.facts.policy import RevenuePolicy
 from cs_analysis.facts.recipes import Recipe
@@ -137,6 +138,15 @@ def with_inputs(ds: Dataset, features: pd.DataFrame, weights: Any) -> pd.DataFra
         return features
     more, _ = feature_rows(ds, dates=list(features["at"].unique()), features=wanted)
     return features.merge(more, on=_KEYS, how="left", validate="one_to_one")
+
+
+def bands_of(rules: Rules | None, told: pd.DataFrame) -> npt.NDArray[np.object_]:
+    """Return the band of each row of the model `hand_weights`, whose `score` is 100 less that of the rules, with memory; none for the other rows."""
+    bands = np.full(len(told), None, dtype=object)
+    if rules is not None:
+        own = (told["model"] == "hand_weights").to_numpy()
+        bands[own] = bands_with_memory(rules, told.loc[own, _KEYS].reset_index(drop=True), 100 - told.loc[own, "score"].to_numpy())
+    return bands
 
 
 def numbers(features: pd.DataFrame) -> pd.DataFrame:

@@ -7,33 +7,28 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset
-from cs_analysis.errors import MissingColumnsError, NotEnoughDataError, ParameterError
-from cs_analysis.facts.health_bands import bands_with_memory
+from cs_analysis.errors import ParameterError
 from cs_analysis.facts.health_points import checked_features, scored
 from cs_analysis.facts.health_rules import Better, Rules, read_rules
 from cs_analysis.facts.health_scaling import closed_rules, equal_rules
-from cs_analysis.facts.health_snapshots import health_snapshots, with_inputs
+from cs_analysis.facts.health_snapshots import bands_of, health_snapshots, with_inputs
+from cs_analysis.facts.health_told import MODELS, TOLD_COLUMNS, by_model
 from cs_analysis.facts.policy import RevenuePolicy
 from cs_analysis.facts.recipes import Recipe
-from cs_analysis.stats.clusters import clustered_share
 from cs_analysis.stats.estimates import check_conf_level, estimates, stack
 from cs_analysis.stats.intervals import Interval, wilson
 from cs_analysis.stats.medians import median_time
-from cs_analysis.stats.scores.calibration import calibration_curve
 from cs_analysis.stats.scores.discrimination import auc_difference
 from cs_analysis.stats.scores.judged import of_differences, of_order, of_probabilities, ranks
 from cs_analysis.stats.scores.rolling import Foretold, Model, Sample, base_rate, best_feature, calibrated, recalibrated, rolling_origin
 from cs_analysis.stats.sum_ratios import Source
 
 FEWEST_TESTED = 100
-MODELS = ("calibrated", "hand_weights", "equal_weights", "best_feature", "base_rate")
 _KEYS = ["account_id", "at"]
-_NEEDED = [*_KEYS, "model", "score", "probability", "churned", "ended_at", "ends_at", "band", "verifiable"]
 
 
 def health_predictions(
@@ -67,10 +62,12 @@ def health_predictions(
     ----------
     ds : Dataset
         Needs `subscriptions`.
-    horizon, gap, features, recipe, every, policy
+    horizon, gap, features, recipe
         As for `fit_health`.
     weights : mapping, str or path, optional
         Rules as for `health_score`; None leaves hand-made weights out.
+    every, policy
+        As for `fit_health`.
     fewest : int
         At least 5. A model that has learnt from few is judged too: with 10 the dates go far back and the early models are worse than today's.
     rng : int or Generator
@@ -93,6 +90,13 @@ def health_predictions(
     ----------
     Tashman (2000), International Journal of Forecasting 16, 437-450, for the rolling origin. Dawes (1979), American Psychologist 34, 571-582, for equal
     weights.
+
+    Examples
+    --------
+    >>> import cs_analysis as cs
+    >>> ds, _ = cs.simulate_company(accounts=200, months=12)
+    >>> sorted(health_predictions(ds, horizon="30d", gap=None, features=["mrr"], weights={"mrr": 1}, fewest=5)["model"].unique())
+    ['base_rate', 'best_feature', 'calibrated', 'equal_weights', 'hand_weights']
     """
     if not fewest >= 5:
         raise ParameterError(f"fewest must be at least 5, not {fewest!r}.")
@@ -109,9 +113,9 @@ def health_predictions(
     found = rolling_origin(sample, turn=turn, known_from=known_from, models=models, fewest=fewest)
     told = rows.outcomes[[*_KEYS, "churned", "ended_at"]].merge(rows.windows[["at", "ends_at"]], on="at").iloc[found["row"]].reset_index(drop=True)
     joined = found.drop(columns="row").join(told.astype({"churned": "bool"}))
-    whole = joined.assign(band=_bands(rules, joined), verifiable=(rows.verdicts["verdict"] == "dated").all())
+    whole = joined.assign(band=bands_of(rules, joined), verifiable=(rows.verdicts["verdict"] == "dated").all())
     place = whole["model"].map({name: number for number, name in enumerate(MODELS)})
-    return whole.assign(place=place).sort_values(["place", "at", "account_id"], ignore_index=True)[_NEEDED]
+    return whole.assign(place=place).sort_values(["place", "at", "account_id"], ignore_index=True)[TOLD_COLUMNS]
 
 
 def backtest_health(
@@ -138,12 +142,14 @@ def backtest_health(
     ----------
     source : Dataset or DataFrame
         Needs `subscriptions`; or the table of `health_predictions`, whose arguments are not used then.
-    horizon, gap, features, recipe, weights, every, policy, fewest, rng
-        As for `health_predictions`; `rng` also draws the resamples of `lift`, `precision` and `recall`.
+    horizon, gap, features, recipe, weights, every, policy, fewest
+        As for `health_predictions`.
     capacity : float
         Share of the customers of a date that can be called.
     conf_level : float
         Level of the limits.
+    rng : int or Generator
+        Draws the folds of `health_predictions`, and the resamples of `lift`, `precision` and `recall`.
 
     Returns
     -------
@@ -188,102 +194,12 @@ def backtest_health(
     if not 0 < capacity < 1:
         raise ParameterError(f"capacity must be a share of the customers between 0 and 1, such as 0.1, not {capacity!r}.")
     options: dict[str, Any] = {"horizon": horizon, "gap": gap, "features": features, "recipe": recipe, "weights": weights, "every": every, "policy": policy}
-    told = _by_model(health_predictions(source, **options, fewest=fewest, rng=rng) if isinstance(source, Dataset) else source)
+    told = by_model(health_predictions(source, **options, fewest=fewest, rng=rng) if isinstance(source, Dataset) else source)
     tables = [_tested(told["calibrated"])]
     for name in told:
         tables += _judged(name, told, capacity=capacity, conf_level=level, rng=rng)
     found = stack(tables)
     return found[["model", "verdict", *found.columns.drop(["model", "verdict"])]]
-
-
-def health_calibration(predictions: pd.DataFrame, *, bins: int = 10, conf_level: float = 0.95) -> pd.DataFrame:
-    """Share of the customers that left, by bin of the probability foretold out of time.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-        As of `health_predictions`.
-    bins : int
-        Bins of about equal size; equal probabilities share one.
-    conf_level : float
-        Level of the limits and of the band.
-
-    Returns
-    -------
-    DataFrame
-        Estimates with the keys `model`, `bin` (from 1), `predicted` (mean probability), `band_low` and `band_high` (between which the share would lie were the
-        probabilities right); metric `health_calibration`, unit `share`, limits with accounts as clusters, missing for a bin of one account; `n` = customers
-        times dates. The base rate has no bins.
-
-    Raises
-    ------
-    NotEnoughDataError, MissingColumnsError, ParameterError
-        Nobody left, or nobody stayed; no such table; `bins` is no whole number.
-
-    References
-    ----------
-    Broecker and Smith (2007), Weather and Forecasting 22, 651-661. Korn and Graubard (1998), Survey Methodology 24, 193-201.
-    """
-    told = _by_model(predictions)
-    tables = []
-    for name, own in told.items():
-        if name != "base_rate":
-            curve = calibration_curve(own["probability"], own["churned"], bins=bins, clusters=own["account_id"], conf_level=conf_level)
-            keys = curve[["bin", "predicted", "band_low", "band_high"]]
-            keys.insert(0, "model", name)
-            limits = {"estimate": curve["observed"], "conf_low": curve["conf_low"], "conf_high": curve["conf_high"]}
-            tables.append(estimates(keys, metric="health_calibration", unit="share", **limits, n=curve["n"]))
-    return stack(tables)
-
-
-def band_churn(predictions: pd.DataFrame, *, conf_level: float = 0.95) -> pd.DataFrame:
-    """Share of the customers in each band of the hand-made health score that left within the horizon after the gap.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-        As of `health_predictions`.
-    conf_level : float
-        Level of the limits.
-
-    Returns
-    -------
-    DataFrame
-        Estimates with the key `band`, the worst first; metric `band_churn`, unit `share`, Wilson limits with accounts as clusters, missing for a band of one
-        account; `n` = customers times dates. Customers without a score are in none.
-
-    Raises
-    ------
-    NotEnoughDataError, MissingColumnsError, ParameterError
-        As for `health_calibration`; no customer has a band.
-
-    References
-    ----------
-    Korn and Graubard (1998), Survey Methodology 24, 193-201.
-    """
-    told = _by_model(predictions).get("hand_weights", pd.DataFrame(columns=_NEEDED))
-    known = told.dropna(subset=["band"])
-    if known.empty:
-        raise NotEnoughDataError("no customer has a band of a hand-made score. Pass weights whose features the tables allow.")
-    order = known.groupby("band")["score"].mean().sort_values(ascending=False).index
-    sums = known.groupby(["band", "account_id"], as_index=False).agg(left=("churned", "sum"), rows=("churned", "size"))
-    place = sums["band"].map({name: number for number, name in enumerate(order)}).to_numpy("int64")
-    share = clustered_share(sums["left"], sums["rows"], groups=place, conf_level=check_conf_level(conf_level))
-    return estimates({"band": order}, metric="band_churn", unit="share", **share._asdict(), n=known["band"].value_counts().reindex(order))
-
-
-def _by_model(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the predictions of each model, the calibrated first."""
-    if missing := [name for name in _NEEDED if name not in table.columns]:
-        raise MissingColumnsError(missing, table.columns, table="of predictions")
-    ordered = table.sort_values(["at", "account_id"], ignore_index=True)
-    told = {name: ordered[ordered["model"] == name].reset_index(drop=True) for name in MODELS if (ordered["model"] == name).any()}
-    if not {"calibrated", "base_rate"} <= set(told) or len({len(own) for own in told.values()}) > 1:
-        raise ParameterError("a table of predictions must have the same rows of each model, calibrated and base_rate among them. Pass it as it was made.")
-    left = int(told["calibrated"]["churned"].sum())
-    if left in (0, len(told["calibrated"])):
-        raise NotEnoughDataError(f"of {len(told['calibrated'])} customers tested {left} left: models can be judged only where some leave and some stay.")
-    return told
 
 
 def _tested(own: pd.DataFrame) -> pd.DataFrame:
@@ -371,12 +287,3 @@ def _points(rules: Rules, table: pd.DataFrame, *, train: Sample, test: Sample) -
     """Return 100 - score of the test rows, and its probability."""
     before, then = (100 - scored(rules, table.iloc[part.rows]).score for part in (train, test))
     return Foretold(then, recalibrated(train, before, then))
-
-
-def _bands(rules: Rules | None, told: pd.DataFrame) -> npt.NDArray[np.object_]:
-    """Return the band of each row of the hand-made score, with memory."""
-    bands = np.full(len(told), None, dtype=object)
-    if rules is not None:
-        own = (told["model"] == "hand_weights").to_numpy()
-        bands[own] = bands_with_memory(rules, told.loc[own, _KEYS].reset_index(drop=True), 100 - told.loc[own, "score"].to_numpy())
-    return bands

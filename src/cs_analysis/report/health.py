@@ -11,8 +11,9 @@ from cs_analysis import glossary
 from cs_analysis.data.dataset import Dataset
 from cs_analysis.errors import NotEnoughDataError
 from cs_analysis.facts.outcomes import snapshot_days
-from cs_analysis.metrics.health_backtest import FEWEST_TESTED, backtest_health, health_calibration, health_predictions
+from cs_analysis.metrics.health_backtest import FEWEST_TESTED, backtest_health, health_predictions
 from cs_analysis.metrics.health_features import health_features
+from cs_analysis.metrics.health_reading import health_calibration
 from cs_analysis.metrics.health_score import health_bands, health_change, health_rollup
 from cs_analysis.show.text import value_text
 
