@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from collections.abc import Callable, Iterator
 
 import matplotlib.pyplot as plt
@@ -17,7 +18,8 @@ from traitlets.config import Config
 
 import cs_analysis as cs
 from cs_analysis import show
-from cs_analysis.report.collect import MIME
+from cs_analysis.errors import ConvergenceError
+from cs_analysis.report.collect import LIST_MIME, MIME
 from cs_analysis.report.page import Page, last_days, reported_month
 from cs_analysis.stats.estimates import estimates
 from helpers import accounts, phases
@@ -117,6 +119,39 @@ def test_an_absent_table_is_named(ds: cs.Dataset) -> None:
         assert german.has("subscriptions", subject="Umsatz")
         assert not german.has("responses", subject="NPS")
     assert html(captured.outputs) == '<p class="note">NPS entfällt: Die Daten haben keine Tabelle „responses“.</p>'
+
+
+def test_a_table_without_rows_is_named(ds: cs.Dataset) -> None:
+    early = Page(ds.at("2026-01-01"), title="Test")
+    with capture_output() as captured:
+        assert not early.has("subscriptions", subject="Churn")
+    assert html(captured.outputs) == '<p class="note">Churn is left out: the table “subscriptions” has no rows.</p>'
+
+
+def test_a_warning_is_a_sentence_and_too_few_data_a_reason(page: Page) -> None:
+    def warns() -> int:
+        warnings.warn("beyond the <data>", UserWarning, stacklevel=1)
+        return 7
+
+    def refuses() -> int:
+        raise ConvergenceError("no maximum")
+
+    with capture_output() as captured:
+        assert page.estimated(warns) == 7
+        assert page.estimated(refuses) is None
+    assert html(captured.outputs) == '<p class="note">beyond the &lt;data&gt;</p><p class="note">no maximum</p>'
+
+
+def test_warnings_of_another_kind_stay_warnings(page: Page) -> None:
+    with pytest.warns(DeprecationWarning, match="old"):
+        page.estimated(lambda: warnings.warn("old", DeprecationWarning, stacklevel=1))
+
+
+def test_a_list_is_shown_and_handed_on_whole(page: Page) -> None:
+    (output,) = shown(lambda: page.listing(pd.DataFrame({"who": ["<b>"]}), name="calls", full=pd.DataFrame({"who": ["=1", "b"]}), caption="c"))
+    assert "&lt;b&gt;" in output.data["text/html"]
+    assert '<a href="lists/calls.csv">The whole list as a table for a spreadsheet (2 rows)</a>' in output.data["text/html"]
+    assert output.data[LIST_MIME] == {"name": "calls", "text": '"who"\r\n"\'=1"\r\n"b"\r\n'}
 
 
 def test_the_footer_defines_what_was_shown_and_nothing_else(page: Page) -> None:

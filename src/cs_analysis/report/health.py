@@ -9,7 +9,7 @@ import pandas as pd
 
 from cs_analysis import glossary
 from cs_analysis.data.dataset import Dataset
-from cs_analysis.errors import NotEnoughDataError
+from cs_analysis.errors import MissingColumnsError, NotEnoughDataError
 from cs_analysis.facts.outcomes import snapshot_days
 from cs_analysis.metrics.health_backtest import FEWEST_TESTED, backtest_health, health_predictions
 from cs_analysis.metrics.health_features import health_features
@@ -43,7 +43,9 @@ class Health:
 
     @cached_property
     def told(self) -> pd.DataFrame | None:
-        """What every model foretold out of time and what came; missing where the data are too few for any test."""
+        """What every model foretold out of time and what came; missing where the data are too few for any test, or have no subscriptions."""
+        if "subscriptions" not in self.ds.tables:
+            return None
         try:
             told = health_predictions(self.ds, horizon=self.horizon, gap=self.gap, weights=self.weights)
             self._tested(told)
@@ -71,9 +73,23 @@ class Health:
         gains = [words for name, words in _THAN.items() if verdict[name] == "better"]
         return told + (f"The fitted model tells better than {' and '.join(gains)}." if gains else "The fitted model has not been shown to tell any better.")
 
+    @property
+    def untested(self) -> str:
+        """What stands where the figures of a test would stand."""
+        return "Not tested: too few customers have left in windows that are over."
+
     def rollup(self) -> pd.DataFrame:
-        """Return `health_rollup` of the last two months' ends, with the month as `period`."""
-        rolled = health_rollup(self._features, weights=self.weights, conf_level=self.conf_level)
+        """Return `health_rollup` of the last two months' ends, with the month as `period`.
+
+        Raises
+        ------
+        NotEnoughDataError
+            The tables allow none of the features that the rules ask for.
+        """
+        try:
+            rolled = health_rollup(self._features, weights=self.weights, conf_level=self.conf_level)
+        except MissingColumnsError as error:
+            raise NotEnoughDataError(f"the rules of {self.weights!r} cannot be applied: {error}") from error
         return rolled.assign(period=rolled["at"].dt.to_period("M").dt.to_timestamp()).drop(columns="at")
 
     def scores(self) -> pd.DataFrame:

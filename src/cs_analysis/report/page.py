@@ -18,6 +18,7 @@ from cs_analysis import __version__, glossary
 from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset, engine_of, relation
 from cs_analysis.errors import ConvergenceError, NotEnoughDataError, ParameterError
+from cs_analysis.facts.relationship import has_rows
 from cs_analysis.report import markup
 from cs_analysis.report.cards import card
 from cs_analysis.report.collect import LIST_MIME, MIME, as_data
@@ -106,10 +107,10 @@ class Page:
         self._html(markup.sentence(text))
 
     def has(self, table: str, *, subject: str) -> bool:
-        """Return whether the dataset has a table; if not, say which subject is left out for want of it."""
-        if table in self.ds.tables:
+        """Return whether the dataset has a table with rows; if not, say which subject is left out for want of it."""
+        if has_rows(self.ds, table):
             return True
-        self._html(markup.sentence(self._word("skipped", subject=subject, table=table)))
+        self.sentence(self._word("skipped_empty" if table in self.ds.tables else "skipped", subject=subject, table=table))
         return False
 
     def estimated(self, function: Callable[..., Result], *args: object, **options: object) -> Result | None:

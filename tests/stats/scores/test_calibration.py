@@ -45,6 +45,14 @@ def test_observed_over_expected_by_hand() -> None:
     np.testing.assert_allclose(none, [0, 0, -np.log(0.025)], rtol=1e-9)
 
 
+def test_observed_over_expected_reads_what_the_others_read() -> None:
+    with pytest.raises(ParameterError, match="outcomes true or false"):
+        observed_expected([0.5, 0.5], [2, 1])
+    with pytest.raises(ParameterError, match="as many rows; they have 2, 3 and 2"):
+        observed_expected([0.5, 0.5], [True, False, True])
+    assert observed_expected([0.5, 0.5], [True, True]).estimate == 2
+
+
 def test_terms_equal_statsmodels() -> None:
     p, y, owners = forecasts(2, clusters=80)
     logit = special.logit(p)

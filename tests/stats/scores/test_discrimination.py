@@ -72,6 +72,13 @@ def test_perfect_order_has_limits_that_say_how_little_is_known() -> None:
     np.testing.assert_allclose(auc([1, 2, 3, 4, 5, 6, 7], [1, 1, 1, 0, 0, 0, 0]), [0.0, 0.0, 1 - 0.025 ** (1 / 3)])
 
 
+def test_what_cannot_be_limited_has_no_limits() -> None:
+    assert np.isnan(auc([1, 2, 3, 4], [0, 1, 0, 1], clusters=["a"] * 4).conf_low)
+    opposed = auc_difference([1, 2, 3, 4], [4, 3, 2, 1], [0, 0, 1, 1])
+    assert (opposed.estimate, np.isnan(opposed.conf_low), np.isnan(opposed.conf_high)) == (1.0, True, True)
+    assert auc_difference([1, 3, 2, 4], [1, 3, 2, 4], [0, 0, 1, 1]) == (0.0, 0.0, 0.0)
+
+
 def test_a_list_by_hand() -> None:
     # Ten rows, three with a yes. The list of 30 % holds 9, 8 and one of the two that tie at 7, each half: one yes for sure, and half of another.
     score = [9, 8, 7, 7, 6, 5, 4, 3, 2, 1]

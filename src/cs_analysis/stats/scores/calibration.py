@@ -58,13 +58,12 @@ def observed_expected(p: npt.ArrayLike, y: npt.ArrayLike, *, clusters: npt.Array
 
     The other limits are cluster-robust, on the logarithm.
     """
-    values, outcome = np.asarray(p, dtype="float64"), np.asarray(y, dtype="float64")
+    values, outcome, groups = read_scores(p, y, clusters, both=False)
     expected = float(check_probabilities(values).sum())
     if not expected:
         return Interval(np.nan, np.nan, np.nan)
     if not outcome.sum():
         return Interval(0.0, 0.0, float(exact_poisson(0, expected, conf_level=conf_level).conf_high))
-    groups = np.arange(len(values)) if clusters is None else pd.factorize(np.asarray(clusters))[0]
     ratio = float(outcome.sum() / expected)
     return _on_log(ratio, standard_error((outcome - ratio * values) / expected, groups), conf_level=conf_level)
 

@@ -23,7 +23,8 @@ def auc(score: npt.ArrayLike, y: npt.ArrayLike, *, clusters: npt.ArrayLike | Non
     """Return the chance that a row with a yes scores higher than one with a no, ties counting half.
 
     The variance is DeLong's, with clusters Obuchowski's; the limits are symmetric for the logit. Where every pair is in order (or none is) the variance
-    says nothing: one limit is then the estimate and the other that of as many independent pairs in order as the smaller side has rows (clusters).
+    says nothing: one limit is then the estimate and the other that of as many independent pairs in order as the smaller side has rows (clusters). A
+    single cluster has no limits.
 
     Raises
     ------
@@ -44,6 +45,8 @@ def auc(score: npt.ArrayLike, y: npt.ArrayLike, *, clusters: npt.ArrayLike | Non
     z = normal_quantile(conf_level)
     parts = _placed(values, outcome)
     area = float(parts[outcome].mean())
+    if groups.max() == 0:
+        return Interval(area, np.nan, np.nan)
     if area in (0.0, 1.0):
         pairs = min(len(np.unique(groups[outcome == side])) for side in (True, False))
         away = float(special.ndtr(-z)) ** (1 / pairs)
@@ -55,6 +58,8 @@ def auc(score: npt.ArrayLike, y: npt.ArrayLike, *, clusters: npt.ArrayLike | Non
 
 def auc_difference(a: npt.ArrayLike, b: npt.ArrayLike, y: npt.ArrayLike, *, clusters: npt.ArrayLike | None = None, conf_level: float = 0.95) -> Interval:
     """Return the area under the curve of score `a` minus that of score `b` on the same rows, with the limits of paired areas.
+
+    There are none for a single cluster, nor where every pair of rows differs by as much: the variance then says nothing.
 
     Raises
     ------
@@ -68,7 +73,9 @@ def auc_difference(a: npt.ArrayLike, b: npt.ArrayLike, y: npt.ArrayLike, *, clus
     first, outcome, groups = read_scores(a, y, clusters)
     parts = _placed(first, outcome) - _placed(read_scores(b, y, clusters)[0], outcome)
     gap = float(parts[outcome].mean())
-    half = normal_quantile(conf_level) * np.sqrt(_variance(parts, parts, outcome, groups=groups))
+    half = normal_quantile(conf_level) * float(np.sqrt(_variance(parts, parts, outcome, groups=groups)))
+    if groups.max() == 0 or (gap and not half):
+        return Interval(gap, np.nan, np.nan)
     return Interval(gap, max(gap - half, -1.0), min(gap + half, 1.0))
 
 

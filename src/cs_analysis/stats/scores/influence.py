@@ -15,15 +15,15 @@ Flags = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
 
 
-def read_scores(score: npt.ArrayLike, y: npt.ArrayLike, clusters: npt.ArrayLike | None) -> tuple[Floats, Flags, Integers]:
-    """Return scores, outcomes and cluster codes of equal length; raise unless there is a yes and a no and every score is a number."""
+def read_scores(score: npt.ArrayLike, y: npt.ArrayLike, clusters: npt.ArrayLike | None, *, both: bool = True) -> tuple[Floats, Flags, Integers]:
+    """Return scores, outcomes and cluster codes of equal length; raise unless every score is a number and, with `both`, there is a yes and a no."""
     values, outcome = np.asarray(score, dtype="float64"), np.asarray(y, dtype="float64")
     groups = np.arange(len(values)) if clusters is None else pd.factorize(np.asarray(clusters))[0]
     if not len(values) == len(outcome) == len(groups):
         raise ParameterError(f"scores, outcomes and clusters must have as many rows; they have {len(values)}, {len(outcome)} and {len(groups)}.")
     if not np.isfinite(values).all() or not np.isin(outcome, [0.0, 1.0]).all():
         raise ParameterError("scores must be finite numbers, and outcomes true or false. Leave out rows without a score.")
-    if not 0 < outcome.sum() < len(outcome):
+    if both and not 0 < outcome.sum() < len(outcome):
         raise NotEnoughDataError(f"a score can be judged only where there is a yes and a no; all {len(outcome)} rows are alike. Use more data.")
     return values, outcome == 1, groups
 
