@@ -43,8 +43,7 @@ def test_every_feature_equals_a_search_in_plain_python(seed: int, zone: str) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("zone", ["Europe/Berlin", "UTC"])
-@pytest.mark.parametrize("seed", [1, 30, 31, 32])
+@pytest.mark.parametrize(("seed", "zone"), [(1, "Europe/Berlin"), (1, "UTC"), (30, "Europe/Berlin"), (31, "UTC")])
 def test_many_dates_equal_looking_back_to_each_of_them(seed: int, zone: str) -> None:
     days = sorted({str(day.date()) for day in pd.to_datetime(np.random.default_rng(seed).integers(20, 300, 12), unit="D", origin=FIRST)})
     ds = read(company(seed), zone)

@@ -55,13 +55,13 @@ def ever_used(ds: cs.Dataset) -> pd.DataFrame:
 def test_a_known_effect_is_recovered_and_covered() -> None:
     days = [*pd.date_range("2024-01-31", END, freq="ME").strftime("%Y-%m-%d")]
     away = []
-    for seed in range(20):
+    for seed in range(12):
         ds, x = company(seed, effect=0.6)
         found = np.log(cs.churn_drivers(ds, features=x.rename("x").rename_axis("account_id").reset_index())[["estimate", "conf_low", "conf_high"]].iloc[0])
         spread = x[cs.health_features(ds, at=days, features=["mrr"])["account_id"]].std(ddof=0)  # over the looks at customers, of whom many stay long
         away.append((found["estimate"] - 0.6 * spread) / ((found["conf_high"] - found["conf_low"]) / 2))
-    assert np.sum(np.abs(away) > 1) <= 4  # of 20 limits at 95 %; more in one run of 400
-    assert abs(np.mean(away)) < 0.4  # three and a half standard errors of a mean of 20 half widths
+    assert np.sum(np.abs(away) > 1) <= 3  # of 12 limits at 95 %; more in one run of 500
+    assert abs(np.mean(away)) < 0.5  # three and a half standard errors of a mean of 12 half widths
 
 
 @pytest.mark.slow

@@ -49,14 +49,14 @@ class TestLaw:
 
     @pytest.mark.slow
     def test_the_limits_cover_the_law(self) -> None:
-        # of 24 companies x 3 coefficients 95 % are 68; fewer than 62 come by chance less than once in 500 times
+        # of 12 companies x 3 coefficients 95 % are 34; fewer than 29 come by chance less than once in 1,000 times
         covered = 0
-        for seed in range(24):
+        for seed in range(12):
             ds, table = company(500, 5, seed=100 + seed)
             fit = cs.fit_health(ds, **WINDOW, features=table)
             truth = np.array(list(WEIGHTS.values())) * fit.model.scale
             covered += int(((fit.coefficients["conf_low"] <= truth) & (truth <= fit.coefficients["conf_high"])).sum())
-        assert covered >= 62
+        assert covered >= 29
 
 
 class TestParts:
