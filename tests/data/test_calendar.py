@@ -240,6 +240,7 @@ class TestBusinessTime:
         with pytest.raises(ParameterError, match="'days' or 'hours', not 'minutes'"):
             BERLIN.business_time(utc("2026-10-27"), utc("2026-10-29"), unit="minutes")
 
+    @pytest.mark.slow
     @settings(max_examples=60, deadline=None)
     @given(
         zone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Asia/Beirut", "America/Havana"]),
@@ -262,6 +263,7 @@ class TestBusinessTime:
         counted = calendar.business_time(start, start + pd.Timedelta(minutes=minutes), unit="hours") * 60
         assert round(float(counted)) == int(is_open.sum())
 
+    @pytest.mark.slow
     @settings(max_examples=40, deadline=None)
     @given(instants=st.lists(st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)), min_size=3, max_size=3))
     def test_time_adds_up(self, instants):

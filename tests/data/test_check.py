@@ -83,6 +83,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.slow
 def test_a_folder_with_twenty_three_different_faults_lists_them_all_at_once(faulty: Path) -> None:
     found = cs.check_dataset(faulty, as_of="2026-03-01")
     listed = {(f.severity, f.table, f.column, f.rule): (f.rows, f.first_row) for f in found.itertuples()}
@@ -90,12 +91,14 @@ def test_a_folder_with_twenty_three_different_faults_lists_them_all_at_once(faul
     assert {key: listed[key] for key, place in EXPECTED.items() if place} == {key: place for key, place in EXPECTED.items() if place}
 
 
+@pytest.mark.slow
 def test_every_finding_says_what_to_do_and_errors_come_first(faulty: Path) -> None:
     found = cs.check_dataset(faulty, as_of="2026-03-01")
     assert found["what_to_do"].str.len().min() > 20
     assert found["severity"].tolist() == sorted(found["severity"])
 
 
+@pytest.mark.slow
 def test_an_example_is_the_cell_as_the_source_has_it(faulty: Path) -> None:
     found = cs.check_dataset(faulty, as_of="2026-03-01").set_index(["table", "column", "rule"])["example"]
     assert found["accounts", "seats", "wrong type"] == "many"
@@ -103,6 +106,7 @@ def test_an_example_is_the_cell_as_the_source_has_it(faulty: Path) -> None:
     assert found["subscriptions", "mrr", "negative mrr"] == "-5"
 
 
+@pytest.mark.slow
 def test_reading_raises_with_all_errors_in_message_and_violations(faulty: Path) -> None:
     with pytest.raises(cs.errors.ContractError, match="negative mrr") as caught:
         cs.read_dataset(faulty, as_of="2026-03-01")

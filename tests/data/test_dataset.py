@@ -75,6 +75,7 @@ class TestMasking:
     def row(self, ds: cs.Dataset, table: str, number: int = 0) -> pd.Series:
         return ds.tables[table].to_pandas().iloc[number]
 
+    @pytest.mark.slow
     def test_rows_dated_later_are_out(self, ds: cs.Dataset) -> None:
         assert ds.at("2026-01-31").tables["accounts"].to_pandas()["account_id"].tolist() == ["a"]
         assert ds.at("2026-01-31").ignored_rows["accounts"] == 2
@@ -95,6 +96,7 @@ class TestMasking:
         assert phase["ended_at"] == pd.Timestamp("2026-03-10", tz="UTC")
         assert phase["end_reason"] == "voluntary"
 
+    @pytest.mark.slow
     def test_what_a_ticket_took_is_known_only_once_nothing_of_it_lies_ahead(self, ds: cs.Dataset) -> None:
         before, between, after = (self.row(ds.at(day), "tickets") for day in ("2026-03-02", "2026-03-10", "2026-03-20"))
         assert pd.isna(before["resolved_at"])

@@ -41,10 +41,12 @@ class TestSources:
         same(cs.read_dataset({name: pl.from_pandas(frame) for name, frame in TABLES.items()}, as_of="2026-06-30"), ds)
         same(cs.read_dataset({name: pa.Table.from_pandas(frame) for name, frame in TABLES.items()}, as_of="2026-06-30"), ds)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("form", ["parquet", "csv"])
     def test_what_is_written_reads_back(self, ds: cs.Dataset, form: str, tmp_path: Path) -> None:
         same(cs.read_dataset(cs.write_dataset(ds, tmp_path / "out", format=form), as_of="2026-06-30"), ds)
 
+    @pytest.mark.slow
     def test_a_folder_of_parquet_parts_is_one_table(self, ds: cs.Dataset, tmp_path: Path) -> None:
         for name, frame in TABLES.items():
             (tmp_path / name).mkdir()
@@ -52,6 +54,7 @@ class TestSources:
                 frame.iloc[part : part + 1].to_parquet(tmp_path / name / f"part-{part}.parquet")
         same(cs.read_dataset(tmp_path, as_of="2026-06-30"), ds)
 
+    @pytest.mark.slow
     def test_gzipped_csv_reads_like_csv(self, ds: cs.Dataset, tmp_path: Path) -> None:
         cs.write_dataset(ds, tmp_path / "out", format="csv")
         for path in list((tmp_path / "out").iterdir()):
@@ -59,6 +62,7 @@ class TestSources:
             path.unlink()
         same(cs.read_dataset(tmp_path / "out", as_of="2026-06-30"), ds)
 
+    @pytest.mark.slow
     def test_a_duckdb_file_is_read_in_place(self, ds: cs.Dataset, tmp_path: Path) -> None:
         with duckdb.connect(str(tmp_path / "company.duckdb")) as con:
             for name, frame in TABLES.items():

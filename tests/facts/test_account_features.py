@@ -105,6 +105,7 @@ def test_the_day_of_an_unfinished_as_of_ends_at_it() -> None:
     assert (today["tenure_days"] % 1 != 0).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("at", "message"),
     [
@@ -119,6 +120,7 @@ def test_dates_are_days_up_to_as_of(at: object, message: str) -> None:
         cs.health_features(read(company(0), "UTC"), at=at)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("features", "message"),
     [
@@ -133,6 +135,7 @@ def test_features_are_named_and_undated_columns_are_none(features: list[str], me
         cs.health_features(read(company(0), "UTC"), features=features)
 
 
+@pytest.mark.slow
 def test_what_the_tables_lack_is_left_out_and_missed_when_named() -> None:
     tables = company(0)
     bare = {"accounts": tables["accounts"], "subscriptions": tables["subscriptions"].drop(columns=["seats", "renewal_at"]), "rates": tables["rates"]}
@@ -170,6 +173,7 @@ def small(**more: pd.DataFrame) -> cs.Dataset:
     return cs.read_dataset(tables, as_of="2025-12-31")
 
 
+@pytest.mark.slow
 def test_the_contract_by_hand() -> None:
     table = cs.health_features(small(), at=["2025-05-31", "2025-08-29", "2025-08-31", "2025-09-30"]).set_index(["account_id", "at"])
     a, b = table.loc["a"], table.loc["b"]
@@ -193,6 +197,7 @@ def test_a_renewal_written_over_later_tells_nothing_of_the_year_to_come() -> Non
     assert found == [[31], [31], [31]]
 
 
+@pytest.mark.slow
 def test_a_ticket_is_open_until_its_resolution_was_on_record_and_again_after_it_was_reopened() -> None:
     tickets = pd.DataFrame({"ticket_id": ["t", "u"], "account_id": "a"})
     tickets["opened_at"] = utc("2025-03-01T10:00", "2025-08-31T10:00")
@@ -209,6 +214,7 @@ def test_a_ticket_is_open_until_its_resolution_was_on_record_and_again_after_it_
     assert a["tickets_90"].fillna(-1).tolist() == [-1, -1, -1, -1, 0, 1, 1]
 
 
+@pytest.mark.slow
 def test_an_answer_counts_from_when_it_was_given() -> None:
     given = pd.DataFrame({"response_id": ["r1", "r2", "r3", "r4"], "account_id": "a", "survey": ["nps", "nps", "csat", "csat"]})
     given["asked_at"] = utc("2025-02-01", "2025-03-01", "2025-03-01", "2025-03-02")
@@ -220,6 +226,7 @@ def test_an_answer_counts_from_when_it_was_given() -> None:
     assert a["csat_score"].fillna(-1).tolist() == [-1, 0.625, 0.625, -1]  # (5 - 1) / 4 = 1 and (2 - 1) / 4 = 0.25
 
 
+@pytest.mark.slow
 def test_days_of_use_are_local_days() -> None:
     used = events(
         ("2025-03-30T21:59:59", "a", "u", "look"),  # in Berlin the last second of March 30, the day of 23 hours

@@ -203,14 +203,17 @@ class TestRows:
 
 
 class TestAttempts:
+    @pytest.mark.slow
     def test_the_windows_end_is_included_and_a_microsecond_later_is_not(self) -> None:
         assert hours("A0 B10") == {1: 0, 2: 10}
         assert hours("A0 B10.000001") == {1: 0}
 
+    @pytest.mark.slow
     def test_only_step_1_must_lie_in_the_range_whose_end_does_not_belong_to_it(self) -> None:
         assert hours("A1 A2 B9", start=2 * HOUR, end=3 * HOUR) == {1: 2, 2: 9}
         assert hours("A3 B9", start=2 * HOUR, end=3 * HOUR) == {}
 
+    @pytest.mark.slow
     def test_first_is_the_first_start_and_best_the_one_that_gets_furthest(self) -> None:
         assert hours("A0 B20 A15 C21") == {1: 0}
         assert hours("A0 B20 A15 C21", entry="best") == {1: 15, 2: 20, 3: 21}
@@ -218,6 +221,7 @@ class TestAttempts:
     def test_of_several_attempts_as_long_the_earliest_is_best(self) -> None:
         assert hours("A0 A1 B2 A12 B13", entry="best") == {1: 0, 2: 2}
 
+    @pytest.mark.slow
     def test_a_held_value_is_the_same_in_all_rows_and_rows_without_one_are_left_out(self) -> None:
         assert hours("A0:q B1:p B2 B3:q", hold=True) == {1: 0, 2: 3}
         assert hours("A0 A1:p B2:p", hold=True) == {1: 1, 2: 2}
@@ -230,6 +234,7 @@ class TestAttempts:
 
 
 class TestOrders:
+    @pytest.mark.slow
     def test_equal_instants_count_in_step_order_and_other_events_between_do_not_matter(self) -> None:
         assert hours("C0 B0 A0") == {1: 0, 2: 0, 3: 0}
         assert hours("A0 C1 B2 C3") == {1: 0, 2: 2, 3: 3}
@@ -237,6 +242,7 @@ class TestOrders:
     def test_each_step_is_as_early_as_possible(self) -> None:
         assert hours("A0 B1 B2 C1.5 C3") == {1: 0, 2: 1, 3: 1.5}
 
+    @pytest.mark.slow
     def test_a_step_named_again_after_another_needs_a_later_row_of_its_own(self) -> None:
         assert hours("A0 B0", steps=["A", "B", "A"]) == {1: 0, 2: 0}
         assert hours("A0 B0 A0.5", steps=["A", "B", "A"]) == {1: 0, 2: 0, 3: 0.5}
@@ -271,6 +277,7 @@ class TestOrders:
 
 
 class TestOptions:
+    @pytest.mark.slow
     def test_the_window_of_a_step_runs_from_the_row_of_the_step_before_its_end_included(self) -> None:
         assert hours("A0 B1 C3", step_within={"C": 2 * HOUR}) == {1: 0, 2: 1, 3: 3}
         assert hours("A0 B1 C3.1", step_within={"C": 2 * HOUR}) == {1: 0, 2: 1}
@@ -278,6 +285,7 @@ class TestOptions:
     def test_some_chain_of_rows_keeps_all_windows(self) -> None:
         assert hours("A0 B1 B4 C5", step_within={"C": 2 * HOUR}) == {1: 0, 2: 1, 3: 5}
 
+    @pytest.mark.slow
     def test_an_optional_step_is_not_waited_for(self) -> None:
         assert hours("A0 C2", optional=("B",)) == {1: 0, 3: 2}
         assert hours("A0 B1 C2", optional=("B",)) == {1: 0, 2: 1, 3: 2}

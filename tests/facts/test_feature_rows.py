@@ -60,6 +60,7 @@ def looking_ahead(ds: cs.Dataset) -> Callable[[cs.Dataset], pd.DataFrame]:
     return recipe
 
 
+@pytest.mark.slow
 def test_an_honest_table_passes_as_dated(ds: cs.Dataset) -> None:
     rows, verdicts = feature_rows(ds, dates=DATES, features=dated(ds, uses), recipe=uses)
     assert verdicts.to_dict("records") == [
@@ -70,6 +71,7 @@ def test_an_honest_table_passes_as_dated(ds: cs.Dataset) -> None:
     assert rows["account_id"].tolist() == ["a", "b", "a", "b", "c", "a", "b", "c"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["closure", "default", "helper", "global", "honest recipe"])
 def test_a_recipe_that_looks_ahead_is_named_with_the_first_value_that_moved(ds: cs.Dataset, how: str) -> None:
     leaky = looking_ahead(ds)
@@ -96,6 +98,7 @@ def test_a_recipe_that_looks_ahead_is_named_with_the_first_value_that_moved(ds: 
     assert "given True, known then False" in message
 
 
+@pytest.mark.slow
 def test_what_accounts_say_as_of_the_export_was_not_known_before(ds: cs.Dataset) -> None:
     tables = {name: table.to_pandas() for name, table in ds.tables.items()}
     tables["accounts"] = tables["accounts"].assign(plan=["basic", "team", "team", "basic"], seats=[1, 2, 3, 4], segment="small")
@@ -153,6 +156,7 @@ def test_columns_of_ours_are_made_again_and_a_table_for_another_date_is_named(ds
     pd.testing.assert_frame_equal(rows, honest)
 
 
+@pytest.mark.slow
 def test_a_missing_value_is_the_same_only_as_a_missing_one(ds: cs.Dataset) -> None:
     honest = cs.health_features(ds, at=DATES, features=["days_since_use"])
     filled = honest.fillna({"days_since_use": 90.0})

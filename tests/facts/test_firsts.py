@@ -75,6 +75,7 @@ class TestLeftAt:
 class TestDurations:
     USED = events(("2026-03-03", "a", "u", "read"), ("2026-03-07", "b", "u", "read"), ("2026-03-11", "c", "u", "read"))
 
+    @pytest.mark.slow
     def test_by_hand(self) -> None:
         ends = {"a": None, "b": "2026-03-05", "c": "2026-03-11", "d": None}
         sold = phases(*((name, name, "2026-03-01", end, 1) for name, end in ends.items()))

@@ -15,6 +15,7 @@ def groups(table: pd.DataFrame, by: str) -> dict[object, float]:
     return dict(zip(table[by], table["estimate"], strict=True))
 
 
+@pytest.mark.slow
 def test_a_column_of_the_table_itself_comes_before_that_of_the_account() -> None:
     assert groups(cs.mrr(company(plan="as exported"), by="plan"), "plan") == {"old": 10, "new": 20}
 
@@ -23,6 +24,7 @@ def test_a_missing_group_is_shown_not_dropped() -> None:
     assert groups(cs.mrr(company(segment=["x", None]), by="segment"), "segment") == {"x": 10, "(missing)": 20}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["amount", "ends_at", "spell", "closing"])
 def test_a_company_may_call_its_column_as_the_engine_calls_one(column: str) -> None:
     ds = company(**{column: ["x", "y"]})
@@ -53,6 +55,7 @@ def test_an_account_not_known_yet_is_in_no_group() -> None:
     assert set(cs.active_users(ds, by="segment")["segment"]) == {"x"}
 
 
+@pytest.mark.slow
 def test_a_billing_period_of_the_companys_own_does_not_reach_the_calendar() -> None:
     sold = phases(("s", "a", "2025-12-01", None, 10), period=["monthly"], ends_at=["x"], finished=["y"])
     ds = cs.read_dataset({"accounts": accounts(a="2025-12-01"), "subscriptions": sold}, as_of="2026-01-31")

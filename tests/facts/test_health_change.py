@@ -107,6 +107,7 @@ def test_plain_weights_are_scaled_once_for_both_dates() -> None:
 cells = st.lists(st.one_of(st.none(), st.floats(-50, 150)), min_size=4, max_size=4)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(before=cells, after=cells, weights=st.lists(st.floats(1e-3, 1e3), min_size=4, max_size=4), missing=st.sampled_from(["leave_out", "neutral", "worst"]))
 def test_pieces_sum_to_the_change_exactly(before: list[Any], after: list[Any], weights: list[float], missing: str) -> None:

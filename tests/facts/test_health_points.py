@@ -175,6 +175,7 @@ values = st.lists(st.one_of(st.none(), st.floats(-50, 150)), min_size=4, max_siz
 weights = st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 1e6)), min_size=4, max_size=4).filter(lambda drawn: sum(drawn) > 0)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(rows=st.lists(values, min_size=1, max_size=5), weights=weights, policy=st.sampled_from(["leave_out", "neutral", "worst", "no_score"]))
 def test_parts_of_a_mean_sum_to_the_score_exactly(rows: list[list[float | None]], weights: list[float], policy: str) -> None:
@@ -205,6 +206,7 @@ def oracle(row: list[float | None], weights: list[float], policy: str) -> float 
     return math.fsum(points * weight for points, weight in counted) / math.fsum(weight for _, weight in counted)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(rows=st.lists(values, min_size=1, max_size=5), start=st.floats(0, 10), policy=st.sampled_from(["leave_out", "neutral", "worst", "no_score"]))
 def test_parts_of_a_sum_sum_to_the_score_exactly(rows: list[list[float | None]], start: float, policy: str) -> None:

@@ -26,6 +26,7 @@ def phases(*rows: tuple[str, str | None, str | None]) -> cs.Dataset:
     return cs.read_dataset({"accounts": sold[["account_id", "started_at"]], "subscriptions": sold}, as_of="2026-04-05")
 
 
+@pytest.mark.slow
 def test_who_leaves_in_the_gap_or_has_given_notice_is_of_no_use() -> None:
     # the window of the end of January is [2026-02-11, 2026-03-13), of the end of February [2026-03-11, 2026-04-10), which is not over
     ds = phases(("stays", None, None), ("leaves", "2026-03-01", None), ("in the gap", "2026-02-05", None), ("told", "2026-03-01", "2026-01-20"))
@@ -38,11 +39,13 @@ def test_who_leaves_in_the_gap_or_has_given_notice_is_of_no_use() -> None:
     assert usable.features["tenure_days"].tolist() == [31.0, 31.0]
 
 
+@pytest.mark.slow
 def test_without_a_window_that_is_over_it_says_when_the_first_will_be() -> None:
     with pytest.raises(NotEnoughDataError, match="the first such window ends at 2026-06-01, after 2026-04-05"):
         health_snapshots(phases(("a", None, None)), horizon="90d", gap="30d", features=["tenure_days"])
 
 
+@pytest.mark.slow
 def test_a_date_is_known_by_the_first_date_at_which_its_window_is_over() -> None:
     ds, table = company(40, 6)
     found = health_snapshots(ds, horizon="30d", gap="30d", features=table)
@@ -55,6 +58,7 @@ def test_a_date_is_known_by_the_first_date_at_which_its_window_is_over() -> None
     assert first[pd.Timestamp("2025-03-31")] == pd.Timestamp("2025-05-31")
 
 
+@pytest.mark.slow
 def test_snapshots_that_were_over_look_the_same_from_then_and_from_now() -> None:
     ds, table = company(60, 8)
     now = health_snapshots(ds, horizon="30d", gap="30d", features=table)
@@ -86,6 +90,7 @@ def test_features_are_numbers() -> None:
         numbers(table.assign(plan=["pro", "free"]))
 
 
+@pytest.mark.slow
 def test_rules_get_the_inputs_that_the_tables_allow() -> None:
     ds, table = company(20, 5)
     features = table[table["at"] == "2025-03-31"]

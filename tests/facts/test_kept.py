@@ -19,6 +19,7 @@ def ds() -> cs.Dataset:
     return cs.read_dataset({"accounts": accounts, "subscriptions": phases.drop(columns="segment")}, as_of="2026-04-30")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", [effective_phases, customer_spells, phase_months])
 def test_the_same_question_has_the_same_table_and_another_has_its_own(ds, function) -> None:
     asked = function(ds, by="segment", policy="stripe")
@@ -27,6 +28,7 @@ def test_the_same_question_has_the_same_table_and_another_has_its_own(ds, functi
     assert len({table.get_name() for table in [asked, *others]}) == 5
 
 
+@pytest.mark.slow
 def test_an_earlier_moment_does_not_see_what_was_kept_for_the_later_one(ds) -> None:
     rates = {day: cs.logo_churn_rate(ds.at(day)).query("metric == 'logo_churn_rate' and n > 0")["estimate"].tolist() for day in ("2026-04-30", "2026-02-28")}
     assert rates == {"2026-04-30": [0.0, 0.5, 0.0], "2026-02-28": [0.0]}

@@ -46,6 +46,7 @@ def test_by_default_the_last_third_is_held_out() -> None:
     assert (held.until, held.horizon) == (date(2026, 1, 21), 10)  # 30 days, of which 20 are two thirds
 
 
+@pytest.mark.slow
 def test_the_cut_lies_inside_the_history() -> None:
     table = pd.DataFrame({"account_id": "a", "ordered_at": utc("2026-01-05", "2026-01-07"), "amount": 1.0})
     ds = orders_dataset(table, as_of="2026-01-31")

@@ -42,6 +42,7 @@ def outcome(ds: cs.Dataset, day: str, **options: Any) -> dict[str, tuple[object,
 
 class TestByHand:
     # The day 2026-01-31 ends with 2026-02-01T00:00. With a gap of 10 days the window of 30 days is [2026-02-11, 2026-03-13).
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("end", "expected"),
         [
@@ -58,12 +59,14 @@ class TestByHand:
         found = outcome(company(("a", "2026-01-01", end, None)), "2026-01-31", horizon="30d", gap="10d")
         assert found == ({} if expected is None else {"a": expected})
 
+    @pytest.mark.slow
     def test_nothing_is_known_of_a_window_that_is_not_over(self) -> None:
         ds = company(("a", "2026-01-01", "2026-05-20", None), ("b", "2026-01-01", None, None))
         assert outcome(ds, "2026-04-30", horizon="61d") == {"a": (True, False, False), "b": (False, False, False)}
         assert outcome(ds, "2026-04-30", horizon="62d") == {"a": (None, False, False), "b": (None, False, False)}
         assert outcome(ds.at("2026-05-25"), "2026-04-30", horizon="30d") == {"a": (None, False, False), "b": (None, False, False)}
 
+    @pytest.mark.slow
     def test_notice_is_what_was_on_record_for_every_running_phase(self) -> None:
         ds = company(
             ("told", "2026-01-01", "2026-03-15", "2026-01-20"),
@@ -77,19 +80,23 @@ class TestByHand:
             "told of one": False,
         }
 
+    @pytest.mark.slow
     def test_coming_back_does_not_undo_having_left(self) -> None:
         ds = company(("a", "2026-01-01", "2026-02-10", None), ("a", "2026-02-20", None, None))
         assert outcome(ds, "2026-01-31", horizon="90d") == {"a": (True, False, False)}
 
+    @pytest.mark.slow
     def test_days_end_in_the_calendars_zone(self) -> None:
         ds = company(("a", "2026-01-01", "2026-01-31T23:30", None), zone="Europe/Berlin")  # 00:30 on the first of February in Berlin
         assert outcome(ds, "2026-01-31", horizon="30d") == {"a": (True, False, False)}
         assert outcome(company(("a", "2026-01-01", "2026-01-31T23:30", None)), "2026-01-31", horizon="30d") == {}
 
+    @pytest.mark.slow
     def test_a_scheduled_end_has_not_come_yet(self) -> None:
         ds = company(("a", "2026-01-01", "2026-07-10", "2026-05-01"))
         assert outcome(ds, "2026-05-31", horizon="30d") == {"a": (False, False, True)}
 
+    @pytest.mark.slow
     def test_says_what_was_paid_and_when_it_ended(self) -> None:
         ds = company(("a", "2026-01-01", "2026-02-20T12:00", None), ("b", "2026-01-01", None, None), ("b", "2026-01-15", None, None))
         found = churn_outcomes(ds, dates=["2026-01-10", "2026-01-31"], horizon="30d")
@@ -99,6 +106,7 @@ class TestByHand:
         assert found["ended_at"][1::2].isna().all()
         assert churn_outcomes(ds.at("2026-02-20T11:00+00:00"), dates="2026-01-31", horizon="30d")["ended_at"].isna().all()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("options", [{"horizon": "30d"}, {"horizon": "1mo", "gap": "1mo"}, {"horizon": "2mo", "gap": "30d"}])
     def test_a_window_is_over_when_its_outcomes_are_known(self, options: dict[str, str]) -> None:
         # from the end of 30 January, 2026-01-31: a month ends at 2026-02-28, another at 2026-03-28; 30 days at 2026-03-02, two months more at 2026-05-02
@@ -109,6 +117,7 @@ class TestByHand:
         assert churn_outcomes(late, dates="2026-01-30", **options)["churned"].tolist() == [False]
         assert churn_outcomes(early, dates="2026-01-30", **options)["churned"].isna().all()
 
+    @pytest.mark.slow
     def test_another_policy_ends_a_customer_elsewhere(self) -> None:
         ds = company(("a", "2026-01-01", "2026-03-15", "2026-02-10"))
         assert outcome(ds, "2026-01-31", horizon="30d") == {"a": (False, False, False)}
@@ -130,6 +139,7 @@ def test_snapshots_are_the_last_days_of_finished_periods() -> None:
         snapshot_days(ds.at("2026-01-20"))
 
 
+@pytest.mark.slow
 def test_windows_say_their_unit() -> None:
     ds = company(("a", "2026-01-11", None, None))
     with pytest.raises(ParameterError, match="horizon must say its unit"):
@@ -141,6 +151,7 @@ def test_windows_say_their_unit() -> None:
     pd.testing.assert_frame_equal(churn_outcomes(ds, dates="2026-01-31", horizon="30d", gap="0d"), churn_outcomes(ds, dates="2026-01-31", horizon="30d"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
 def test_agrees_with_a_search_through_all_stretches(seed: int, zone: str) -> None:
@@ -183,6 +194,7 @@ def stretches(phases: list[tuple[str, str, str | None, str | None]]) -> list[tup
     return found
 
 
+@pytest.mark.slow
 def test_every_expression_compiles_for_a_warehouse_too(monkeypatch: pytest.MonkeyPatch) -> None:
     queries: list[str] = []
     run, stage = Engine.run, Engine.stage

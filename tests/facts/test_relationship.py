@@ -40,12 +40,14 @@ def test_only_orders_are_no_contract() -> None:
     assert relationship_of(read(orders=orders(every=None))) == "orders"
 
 
+@pytest.mark.slow
 def test_with_both_the_contract_comes_first_and_orders_are_to_be_asked_for() -> None:
     both = read(subscriptions=SOLD, orders=orders(every=None))
     assert relationship_of(both) == "contract"
     assert relationship_of(both, "orders") == "orders"
 
 
+@pytest.mark.slow
 def test_subscriptions_that_begin_later_are_not_known_yet() -> None:
     later = read(subscriptions=phases(("s", "a1", "2026-06-01", None, 10)), orders=orders(every=None))
     assert relationship_of(later) == "orders"
@@ -66,6 +68,7 @@ def test_orders_without_orders_are_refused() -> None:
         relationship_of(read(subscriptions=SOLD), "orders")
 
 
+@pytest.mark.slow
 def test_bills_are_no_orders() -> None:
     with pytest.raises(cs.errors.ParameterError, match="look like bills"):
         relationship_of(read(orders=orders(every=30)))

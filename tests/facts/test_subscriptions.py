@@ -147,6 +147,7 @@ class TestByHand:
         spans = [("s", "a", f"2026-0{month}-01", f"2026-0{month + 1}-01", 10) for month in (1, 2, 3, 4)]
         assert self.monthly(*spans, kind=kinds) == [10, 10]
 
+    @pytest.mark.slow
     def test_another_policy_counts_otherwise(self) -> None:
         tables = {"accounts": accounts(a="2026-01-01"), "subscriptions": phases(("s", "a", "2026-01-10", None, 10), kind=["trial"], discount=[3])}
         ds = cs.read_dataset(tables, as_of="2026-01-31")
@@ -154,12 +155,14 @@ class TestByHand:
         assert cs.mrr(ds, policy=RevenuePolicy(trials="revenue"))["estimate"].tolist() == [7]
         assert cs.mrr(ds, policy=RevenuePolicy(trials="revenue", discounts="gross"))["estimate"].tolist() == [10]
 
+    @pytest.mark.slow
     def test_foreign_amounts_are_converted_at_the_rate_of_the_month(self) -> None:
         rates = pd.DataFrame({"month": ["2026-01", "2026-02"], "currency": "USD", "rate": [0.9, 0.8]})
         sold = phases(("s", "a", "2026-01-10", None, 100), ("t", "b", "2026-01-10", None, 7.5), currency=["USD", "EUR"])
         ds = cs.read_dataset({"accounts": accounts(a="2026-01-01", b="2026-01-01"), "subscriptions": sold, "rates": rates}, as_of="2026-02-28")
         assert cs.mrr(ds)[["unit", "estimate"]].values.tolist() == [["EUR", 97.5], ["EUR", 87.5]]  # 90 + 7.50, 80 + 7.50
 
+    @pytest.mark.slow
     def test_a_month_ends_where_the_calendar_says(self) -> None:
         tables = {"accounts": accounts(a="2026-01-01"), "subscriptions": phases(("s", "a", "2026-01-31T23:30", None, 10))}
         in_utc, in_berlin = (cs.read_dataset(tables, as_of="2026-02-28", timezone=zone) for zone in ("UTC", "Europe/Berlin"))

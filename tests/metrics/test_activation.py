@@ -96,6 +96,7 @@ class TestLandmark:
         }
         assert found["n"].tolist() == [2, 2, 2]
 
+    @pytest.mark.slow
     def test_what_is_not_over_is_missing(self, ds: cs.Dataset) -> None:
         assert cs.landmark_retention(ds, "save", landmark="10d", horizon="90d").query("activated == 'yes'")["estimate"].isna().all()
 

@@ -51,6 +51,7 @@ def test_within_a_window_its_end_counts_and_young_accounts_are_not_eligible_yet(
     assert shares(cs.adoption_rate(company(), "report", within="15d")) == {"report": (1.0, 2)}
 
 
+@pytest.mark.slow
 def test_a_group_without_adopters_is_a_zero_not_a_gap() -> None:
     found = cs.adoption_rate(company(), "report", by="segment").set_index("segment")
     assert found["estimate"].to_dict() == {"x": 1.0, "y": 0.0}
@@ -93,6 +94,7 @@ def test_new_users_over_all_users_of_the_month() -> None:
     assert cs.new_adopter_share(ds, actor="account").query("metric == 'new_adopters'")["estimate"].tolist() == [1.0, 1.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
 @pytest.mark.parametrize("period", ["week", "month"])
 @pytest.mark.parametrize("actor", ["user", "account"])

@@ -96,6 +96,7 @@ class TestTest:
 
 
 class TestBand:
+    @pytest.mark.slow
     def test_it_is_the_curve_with_wider_limits(self) -> None:
         ds, _ = cs.simulate_company(accounts=80, months=10, seed=2)
         band, curve = cs.customer_survival_band(ds), cs.customer_survival(ds)

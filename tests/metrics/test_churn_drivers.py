@@ -86,6 +86,7 @@ class TestTheFuture:
             cs.churn_drivers(ds, features=known.merge(ever_used(ds), on="account_id"), recipe=ever_used)
 
 
+@pytest.mark.slow
 def test_a_feature_that_never_varies_has_no_ratio() -> None:
     ds, x = company(2, effect=0.5)
     table = pd.DataFrame({"account_id": x.index, "x": x.to_numpy(), "same": 1.0})
@@ -95,6 +96,7 @@ def test_a_feature_that_never_varies_has_no_ratio() -> None:
     assert found["known_share", "same"] == 1
 
 
+@pytest.mark.slow
 def test_units_of_a_feature_do_not_matter() -> None:
     ds, x = company(3, effect=0.5)
     table = pd.DataFrame({"account_id": x.index, "x": x.to_numpy()})
@@ -102,6 +104,7 @@ def test_units_of_a_feature_do_not_matter() -> None:
     np.testing.assert_allclose(*found, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_nothing_to_go_by_is_said() -> None:
     ds, x = company(4, effect=0.5)
     with pytest.raises(NotEnoughDataError, match="no feature varies"):

@@ -30,6 +30,7 @@ def shares(table: pd.DataFrame, metric: str = "churn_by_kind") -> dict[str, floa
 
 
 class TestKinds:
+    @pytest.mark.slow
     def test_by_hand_with_reasons_read_from_what_follows(self) -> None:
         # nobody is censored before day 40, so each share is a count over six
         table = cs.churn_by_kind(company(), at_days=[45])
@@ -37,6 +38,7 @@ class TestKinds:
         assert shares(table) == {"voluntary": pytest.approx(2 / 6), "downgrade": sixth, "pause": sixth, "(unknown)": sixth}
         assert shares(table, "survival") == {"(still a customer)": sixth}
 
+    @pytest.mark.slow
     def test_a_reason_on_record_stands_and_what_comes_days_later_says_nothing(self) -> None:
         sold = phases(
             ("s1", "a", "2026-01-01", "2026-01-11", 10),
@@ -52,10 +54,12 @@ class TestKinds:
         table = cs.churn_by_kind(ds, at_days=[10], policy=cs.RevenuePolicy(past_due="nobody"))
         assert shares(table) == {"voluntary": pytest.approx(1 / 3), "(unknown)": pytest.approx(1 / 3), "payment": pytest.approx(1 / 3)}
 
+    @pytest.mark.slow
     def test_a_pause_that_is_no_end_is_no_kind_of_end(self) -> None:
         table = cs.churn_by_kind(company(), at_days=[45], policy=cs.RevenuePolicy(pauses="customer"))
         assert "pause" not in shares(table)
 
+    @pytest.mark.slow
     def test_the_naive_figure_is_larger_where_another_end_came_first(self) -> None:
         # the unknown end on day 30 comes when three are left: 1 - (1 - 1/3); the pause at two: 1 - (1 - 1/2)
         naive = shares(cs.churn_by_kind(company(), at_days=[45]), "churn_by_kind_naive")
@@ -64,11 +68,13 @@ class TestKinds:
         assert naive["voluntary"] == pytest.approx(1 - 5 / 6 * 4 / 5)
         assert sum(naive.values()) > 1
 
+    @pytest.mark.slow
     def test_kinds_that_do_not_occur_in_a_group_have_no_row(self) -> None:
         table = cs.churn_by_kind(company(), by="segment", at_days=[45])
         found = table[table["metric"] == "churn_by_kind"].groupby("segment")["ended_by"].agg(list).to_dict()
         assert found == {"x": ["downgrade", "voluntary"], "y": ["(unknown)", "pause"]}
 
+    @pytest.mark.slow
     def test_beyond_the_longest_follow_up_all_is_missing(self) -> None:
         table = cs.churn_by_kind(company(), at_days=[10, 200])
         late = table[table["time_days"] == 200]
@@ -90,6 +96,7 @@ def searched(rows: list[tuple[int, int, str | None]], at: int) -> dict[str, floa
     return {**found, "(still a customer)": staying}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("observed_from", [None, "2025-06-01"])
 def test_shares_equal_those_of_a_search_and_add_up_to_one(seed: int, observed_from: str | None) -> None:

@@ -40,6 +40,7 @@ def test_equals_the_extrapolation_of_the_first_stretches() -> None:
     assert found["time_days"].iloc[0] == 183  # 6 x 30.4375 = 182.6
 
 
+@pytest.mark.slow
 def test_three_years_beyond_one_year_of_data_is_warned_of() -> None:
     ds = cs.read_dataset(company(), as_of="2025-12-31")
     with pytest.warns(UserWarning, match="the horizon of 1096 days lies beyond the data"):

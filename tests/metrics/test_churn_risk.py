@@ -114,17 +114,20 @@ class TestList:
             cs.churn_risk(company(), features=leaky, recipe=leaves)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("capacity", [0, -1, 1.5, True, "10", float("nan")])
 def test_a_capacity_is_a_share_or_a_number(capacity: object) -> None:
     with pytest.raises(ParameterError, match="capacity must be a share"):
         cs.churn_risk(company(), capacity=capacity)
 
 
+@pytest.mark.slow
 def test_a_list_is_compared_with_an_earlier_one() -> None:
     with pytest.raises(ParameterError, match="previous must be a day before as_of"):
         cs.churn_risk(company(), features=FEW, previous="2026-10-31")
 
 
+@pytest.mark.slow
 def test_too_few_who_left_are_too_few_for_a_list() -> None:
     ds, _ = cs.simulate_company(accounts=12, months=8)
     with pytest.raises(NotEnoughDataError, match=r"the chance to leave within 90d cannot be told by .* 5 rows with a yes"):

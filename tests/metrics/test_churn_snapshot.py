@@ -89,6 +89,7 @@ class TestTheCurve:
         assert survival(naive, 12) > 0.8
         assert pytest.approx(0.476, abs=1e-3) == (1 - RATE) ** 12
 
+    @pytest.mark.slow
     def test_it_is_refused_whether_as_a_table_a_design_or_contracts(self) -> None:
         for call in (
             lambda: cs.customer_survival(snapshot()),
@@ -101,6 +102,7 @@ class TestTheCurve:
         with pytest.raises(cs.errors.ParameterError, match=r"observed_from='2026-03-01'"):
             cs.customer_survival(as_dataset())
 
+    @pytest.mark.slow
     def test_with_the_month_as_the_record_it_is_the_curve_at_the_rates_of_that_month(self) -> None:
         curve = cs.customer_survival(as_dataset(), observed_from="2026-03-01", design="prevalent", at_days=[366])
         low, high = curve[["conf_low", "conf_high"]].iloc[0]

@@ -35,6 +35,7 @@ def read(tables: dict[str, pd.DataFrame], as_of: str = AS_OF) -> cs.Dataset:
     return cs.read_dataset(tables, as_of=as_of)
 
 
+@pytest.mark.slow
 def test_the_constant_rate_by_hand() -> None:
     # 4 customers, 3 renewals due on 10 April: 1 leaves at the first, 1 at the second; 4 + 3 + 2 asked, 3 + 2 + 2 stay: 7/9; 1 + 7/9 + 49/81
     table = cs.contract_lifetime(read(contracts([1, 2, None, None]), as_of="2025-04-12"), model="sbg", horizon="3mo").set_index("metric")
@@ -53,6 +54,7 @@ def test_lifetimes_are_those_of_the_fit_to_the_counts() -> None:
     assert table.loc["discounted_contract_lifetime", limits].tolist() == fit.discounted_lifetime(monthly)[limits].iloc[0].tolist()
 
 
+@pytest.mark.slow
 def test_the_truth_lies_within_the_limits_and_beyond_the_constant_rate() -> None:
     table = cs.contract_lifetime(read(drawn(0.8, 4, customers=3000)), model="sbg", horizon="60mo").set_index("metric")
     truth = periods_ahead(SBG, np.log([0.8, 4]), horizon=60)
@@ -84,6 +86,7 @@ def test_yearly_contracts_are_counted_in_years() -> None:
     assert table.set_index("metric").loc["contract_lifetime_naive", "estimate"] == pytest.approx(1 + rate + rate**2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "text"),
     [

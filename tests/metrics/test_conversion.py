@@ -40,6 +40,7 @@ def test_time_to_convert_is_the_quantile_of_those_who_convert_in_time() -> None:
     assert found[["step", "event", "quantile", "estimate", "n"]].to_numpy().tolist() == [[2, "buy", 0.5, 2.0, 4], [2, "buy", 0.75, 3.0, 4]]
 
 
+@pytest.mark.slow
 def test_those_still_under_way_count_as_far_as_they_were_seen() -> None:
     # Four start on 20 June and buy after 1, 2, 3 and 9 of 10 days, one on the 1st never buys, two start on the 28th and have not bought
     # within 2.99 days. Left over are 6/7, 5/7, then 3 at risk: x 2/3, then 2: x 1/2. F is 1/7, 2/7, 11/21 and 16/21.
@@ -98,6 +99,7 @@ def test_the_periods_are_the_last_two_whose_windows_are_over() -> None:
     assert found[["period", "against_period"]].drop_duplicates().to_numpy().tolist() == [[pd.Timestamp("2026-04-01"), pd.Timestamp("2026-03-01")]]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_is_refused_in_words() -> None:
     ds = many({("2026-03-10", "x"): (5, 3), ("2026-04-10", "x"): (5, 3)})
     with pytest.raises(cs.errors.NotEnoughDataError, match="two groups"):
@@ -112,6 +114,7 @@ def test_what_cannot_be_compared_is_refused_in_words() -> None:
         cs.time_to_convert(ds, STEPS, within="7d", quantiles=[50])
 
 
+@pytest.mark.slow
 def test_a_young_period_rests_on_those_who_have_had_the_whole_window() -> None:
     ds = many({("2026-05-31", "x"): (4, 3), ("2026-06-02", "x"): (4, 1), ("2026-06-28", "x"): (6, 0)})
     found = cs.conversion_by_period(ds, STEPS, within="7d", actor="account")

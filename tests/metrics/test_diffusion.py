@@ -97,6 +97,7 @@ def test_leaving_is_an_end_of_its_own() -> None:
     assert curve["n"].tolist() == [4, 2, 4, 2]
 
 
+@pytest.mark.slow
 def test_the_clock_starts_at_the_release_if_that_is_given() -> None:
     curve = cs.adoption_curve(four_accounts(), released={"report": "2026-01-01"}).query("metric == 'adoption_curve'")
     assert curve["time_days"].tolist() == [10.0, 30.0]
@@ -166,6 +167,7 @@ def test_a_higher_ceiling_moves_adopters_to_earlier_categories() -> None:
     assert until[list(CATEGORIES[3:])].isna().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ceiling", ["all", np.inf, np.nan, True, 1, None])
 def test_a_ceiling_that_cannot_be_is_refused(ceiling: object) -> None:
     with pytest.raises(cs.errors.ParameterError, match="ceiling must be"):
@@ -186,11 +188,13 @@ def test_other_arguments_are_refused(call: object, message: str) -> None:
         call(four_accounts())
 
 
+@pytest.mark.slow
 def test_accounts_that_left_before_the_release_are_not_in_the_curve() -> None:
     ds = four_accounts()
     assert set(cs.rogers_categories(ds, released={"report": "2026-01-25"}).query("metric == 'rogers_categories'")["n"]) == {3}
 
 
+@pytest.mark.slow
 def test_without_anybody_who_could_adopt_the_tables_are_empty() -> None:
     tables = {"accounts": accounts(late="2026-05-01"), "events": events(("2026-02-01", "late", "u", "report"))}
     ds = cs.read_dataset(tables, as_of=AS_OF)

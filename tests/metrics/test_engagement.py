@@ -20,6 +20,7 @@ def random_events() -> pd.DataFrame:
     return events(*rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])  # clocks change on 29 and 8 March
 def test_rolling_counts_equal_sets_of_users_by_hand(random_events: pd.DataFrame, zone: str) -> None:
     tables = {"accounts": accounts(a0="2026-01-01", a1="2026-01-01", a2="2026-01-01", a3="2026-01-01"), "events": random_events}
@@ -51,6 +52,7 @@ class TestByHand:
     def test_a_day_without_anyone_is_a_zero(self) -> None:
         assert self.daily() == [1, 2, 0, 1, 0]
 
+    @pytest.mark.slow
     def test_only_qualifying_events_make_active(self) -> None:
         assert self.daily(events="login") == [1, 1, 0, 1, 0]
         assert self.daily(events=["report"]) == [1, 0, 0, 0]
@@ -114,6 +116,7 @@ def days_by_user(tables: dict[str, pd.DataFrame], zone: str) -> dict[str, set[pd
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
 @pytest.mark.parametrize("period", ["week", "month"])
 @pytest.mark.parametrize("seed", [1, 2])
@@ -162,6 +165,7 @@ def test_a_period_without_anybody_is_missing_and_an_unfinished_one_has_no_row() 
     assert sticky["estimate"].isna().tolist() == [True, True, True, True, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
 @pytest.mark.parametrize("period", ["week", "month"])
 @pytest.mark.parametrize("seed", [1, 2])
@@ -184,6 +188,7 @@ def test_lifecycle_equals_sets_of_users(zone: str, period: str, seed: int) -> No
     assert counts == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("period", ["day", "week", "month"])
 def test_new_and_resurrected_less_dormant_is_the_change_in_active_users(period: str) -> None:
     ds = cs.read_dataset(random_tables(3), as_of="2026-05-20", timezone="Europe/Berlin")

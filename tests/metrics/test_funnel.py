@@ -233,6 +233,7 @@ def test_limits_contain_the_truth_with_users_in_accounts() -> None:
     assert 0.92 <= ((found["conf_low"] <= 0.4) & (found["conf_high"] >= 0.4)).mean() <= 0.98
 
 
+@pytest.mark.slow
 def test_accounts_may_carry_the_groups() -> None:
     people = accounts(a="2026-01-01", b="2026-01-01").assign(segment=["x", None])
     rows = pd.DataFrame({"user_id": ["u", "v"], "account_id": ["a", "b"], "event": ["A", "A"], "event_at": utc("2026-01-02", "2026-01-02")})

@@ -128,6 +128,7 @@ class TestVerdict:
 
 
 class TestOutOfTime:
+    @pytest.mark.slow
     def test_at_each_date_the_model_is_the_one_of_that_day(self, known: tuple[cs.Dataset, pd.DataFrame], told: pd.DataFrame) -> None:
         ds, table = known
         own = told[told["model"] == "calibrated"]
@@ -159,6 +160,7 @@ class TestOutOfTime:
                     outcomes += (still < end + pd.Timedelta(60, "D")).tolist()
             assert rows["probability"].to_numpy() == pytest.approx(np.mean(outcomes))
 
+    @pytest.mark.slow
     def test_a_hand_made_score_is_the_one_of_its_rules(self) -> None:
         ds, table = company(150, 8, seed=7)
         rules = {"measure": [{"feature": "use", "weight": 1, "line": [{"value": -2, "points": 0}, {"value": 2, "points": 100}]}]}
@@ -169,6 +171,7 @@ class TestOutOfTime:
         for _, rows in told.groupby("at"):  # a probability keeps the order of the score
             assert (rows.sort_values("score")["probability"].diff().dropna() >= -1e-12).all()
 
+    @pytest.mark.slow
     def test_nothing_after_as_of_matters(self, known: tuple[cs.Dataset, pd.DataFrame]) -> None:
         ds, table = known
         then, early = ds.at("2025-09-10"), table[table["at"] <= pd.Timestamp("2025-08-31")]
@@ -179,6 +182,7 @@ class TestOutOfTime:
         pd.testing.assert_frame_equal(first, second)
         pd.testing.assert_frame_equal(cs.backtest_health(first), cs.backtest_health(second.sample(frac=1, random_state=3)))
 
+    @pytest.mark.slow
     def test_a_dataset_and_its_predictions_give_the_same(self, known: tuple[cs.Dataset, pd.DataFrame]) -> None:
         ds, table = known
         whole = cs.backtest_health(ds, **WINDOW, features=table, weights=None, fewest=20)
@@ -189,6 +193,7 @@ class TestOutOfTime:
 
 
 class TestRefusals:
+    @pytest.mark.slow
     def test_a_table_must_be_one_of_predictions(self, told: pd.DataFrame) -> None:
         with pytest.raises(MissingColumnsError, match="no column 'ends_at'"):
             cs.backtest_health(told.drop(columns="ends_at"))

@@ -26,6 +26,7 @@ def drift(ds: cs.Dataset, **options: object) -> dict[str, float]:
     return cs.health_drift(ds, features=["mrr"], **options).set_index("metric")["estimate"].to_dict()
 
 
+@pytest.mark.slow
 def test_a_change_of_everybody_lies_above_the_noise_and_none_does_not() -> None:
     moved, same = drift(company(grown=3.0)), drift(company(grown=1.0))
     assert moved["health_drift"] > 2 * moved["drift_noise"]
@@ -33,12 +34,14 @@ def test_a_change_of_everybody_lies_above_the_noise_and_none_does_not() -> None:
     assert same["drift_noise"] == moved["drift_noise"]
 
 
+@pytest.mark.slow
 def test_the_earlier_day_may_be_named() -> None:
     found = cs.health_drift(company(grown=3.0), features=["mrr"], since="2026-05-31")
     assert found["since"].unique().tolist() == [pd.Timestamp("2026-05-31")]
     assert found["estimate"].iloc[0] == 0
 
 
+@pytest.mark.slow
 def test_a_young_company_has_nothing_to_compare() -> None:
     with pytest.raises(NotEnoughDataError, match="drift needs two months"):
         cs.health_drift(company(grown=1.0).at("2026-02-10"), features=["mrr"])

@@ -60,6 +60,7 @@ class TestLaw:
 
 
 class TestParts:
+    @pytest.mark.slow
     def test_contributions_sum_to_the_log_odds_exactly_in_any_order(self, fit: cs.HealthFit, told: tuple[cs.Dataset, pd.DataFrame]) -> None:
         rows = on(told[1], "2025-04-30")
         parts = fit.explain(rows)
@@ -122,6 +123,7 @@ class TestParts:
 
 
 class TestGuard:
+    @pytest.mark.slow
     def test_a_leaky_feature_with_its_recipe_is_refused_and_named(self) -> None:
         ds, table = company(120, 6, seed=2)
 
@@ -145,6 +147,7 @@ class TestGuard:
         assert leaky.loc[("calibrated", "auc"), "estimate"] > honest.loc[("calibrated", "auc"), "conf_high"]
         assert "better" not in set(leaky["verdict"])
 
+    @pytest.mark.slow
     def test_our_own_features_are_dated(self) -> None:
         ds, _ = company(120, 6, seed=3)
         fit = cs.fit_health(ds, **WINDOW, features=["tenure_days", "mrr"])
@@ -153,6 +156,7 @@ class TestGuard:
         assert found["feature mrr"] == "never varies"
         assert fit.coefficients.set_index("term").loc["mrr", "estimate"] == 0
 
+    @pytest.mark.slow
     def test_nothing_after_as_of_matters(self, told: tuple[cs.Dataset, pd.DataFrame]) -> None:
         ds, table = told
         then = ds.at("2025-07-15")
@@ -167,6 +171,7 @@ class TestGuard:
 
 
 class TestDiagnostics:
+    @pytest.mark.slow
     def test_counts_are_those_of_the_rows(self, fit: cs.HealthFit, told: tuple[cs.Dataset, pd.DataFrame]) -> None:
         ds, table = told
         ended = ds.tables["subscriptions"].to_pandas(["account_id", "ended_at"]).set_index("account_id")["ended_at"]
@@ -195,6 +200,7 @@ class TestDiagnostics:
         assert ((fit.coefficients["conf_high"] - fit.coefficients["estimate"]) / spread).to_numpy() == pytest.approx(1.959964, rel=1e-6)
         assert list(fit.covariance.columns) == ["(base)", *fit.coefficients["term"]]
 
+    @pytest.mark.slow
     def test_too_few_are_refused_in_words(self) -> None:
         ds, table = company(12, 4)
         with pytest.raises(NotEnoughDataError, match="5 rows with a yes"):

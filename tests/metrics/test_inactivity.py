@@ -55,6 +55,7 @@ def test_silences_of_accounts_of_their_own_have_wilson_limits() -> None:
     np.testing.assert_allclose(found[["estimate", "conf_low", "conf_high"]].astype(float), list(expected), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_an_account_with_many_silences_is_one_account() -> None:
     often = {"a": [f"2026-{month:02d}-{day:02d}" for month in (1, 2) for day in (1, 10, 19)]}
     alone = company(often | {f"s{number}": ["2026-01-01"] for number in range(5)}, as_of="2026-03-20")
@@ -65,6 +66,7 @@ def test_an_account_with_many_silences_is_one_account() -> None:
     assert one["conf_high"] - one["conf_low"] > five["conf_high"] - five["conf_low"]
 
 
+@pytest.mark.slow
 def test_days_are_local_and_an_unfinished_day_is_no_silent_one() -> None:
     moments = {"a": ["2026-03-28 23:30", "2026-04-02 21:30"]}  # in Berlin the 29th, the day summer time begins, and the 2nd
     whole = silences(company(moments, as_of="2026-04-04", timezone="Europe/Berlin"))
@@ -93,6 +95,7 @@ def oracle(used: list[tuple[str, datetime]], zone: str, *, last_day: datetime, f
     return rates, silent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
 def test_equals_the_oracle(seed: int, zone: str) -> None:
@@ -151,6 +154,7 @@ def test_recovers_a_known_chance_of_return() -> None:
     assert horizon["estimate"] == pytest.approx(best, abs=8)
 
 
+@pytest.mark.slow
 def test_groups_are_apart() -> None:
     days = {"a1": ["2026-01-01", "2026-01-04"], "b1": ["2026-01-01"], "b2": ["2026-01-02", "2026-01-12"]}
     ds = company(days, as_of="2026-01-30")

@@ -149,6 +149,7 @@ class TestExtrapolation:
         residual = table[table["metric"] == "residual_lifetime_value"].iloc[0]
         assert residual["conf_low"] < truth < residual["conf_high"]  # no memory: a present customer is worth a new one
 
+    @pytest.mark.slow
     def test_every_family_answers_and_the_chosen_one_is_the_value(self, table: pd.DataFrame) -> None:
         families = table[table["metric"] == "lifetime_value_by_family"].set_index("family")
         chosen = table[table["metric"] == "customer_lifetime_value"].iloc[0]
@@ -217,6 +218,7 @@ class TestOrders:
         half, whole = (cs.customer_lifetime_value(ds, horizon="12mo", margin=margin).iloc[0] for margin in (0.5, 1.0))
         np.testing.assert_allclose(half[["estimate", "conf_low", "conf_high"]].astype(float) * 2, whole[["estimate", "conf_low", "conf_high"]].astype(float))
 
+    @pytest.mark.slow
     def test_a_contract_is_refused(self, ds: cs.Dataset) -> None:
         with pytest.raises(cs.errors.ParameterError, match="relationship='contract' needs rows"):
             cs.customer_lifetime_value(ds, relationship="contract")

@@ -133,6 +133,7 @@ class TestTimeToValue:
         used = events(("2026-01-03", "a", "u", "save"), ("2026-01-20", "b", "u", "save"), ("2026-01-07", "c", "u", "save"))
         return {"accounts": accounts(**dict.fromkeys("abcd", "2026-01-01")), "events": used, "subscriptions": sold}
 
+    @pytest.mark.slow
     def test_by_hand(self, tables: dict[str, pd.DataFrame]) -> None:
         found = cs.time_to_value(cs.read_dataset(tables, as_of="2026-01-31"), "save")
         # value on day 2 (1 of 4), b leaves on day 4, value on day 6: 1/4 + 3/4 x 2/3 x 1/2 = 1/2; three quarters never get there
@@ -144,6 +145,7 @@ class TestTimeToValue:
         assert estimate(found, "time_to_value_naive", quantile=0.5) == (2.0, 2)
         assert estimate(found, "time_to_value_naive", quantile=0.75) == (6.0, 2)
 
+    @pytest.mark.slow
     def test_leaving_makes_the_difference_between_the_two_questions(self, tables: dict[str, pd.DataFrame]) -> None:
         found = cs.time_to_value(cs.read_dataset(tables, as_of="2026-01-31"), "save", quantiles=[0.6])
         assert np.isnan(found["estimate"].iloc[0])
@@ -155,6 +157,7 @@ class TestTimeToValue:
         # b gets there after 19 days: a third quarter
         assert found["estimate"].tolist()[:6] == [2.0, 6.0, 19.0] * 2
 
+    @pytest.mark.slow
     def test_a_group_without_value_keeps_its_rows(self, tables: dict[str, pd.DataFrame]) -> None:
         ds = cs.read_dataset(tables | {"accounts": tables["accounts"].assign(segment=["x", "x", "x", "y"])}, as_of="2026-01-31")
         found = cs.time_to_value(ds, "save", by="segment", quantiles=[0.5])
@@ -204,6 +207,7 @@ class TestDropoff:
         assert estimate(found, "in_progress", step=1) == (0.0, 5)
         assert estimate(found, "in_progress", step=2) == (0.25, 4)  # e
 
+    @pytest.mark.slow
     def test_default_steps_are_the_most_used_in_order_of_their_median(self) -> None:
         rows = [(f"2026-03-{2 + number:02d}", name, "u", f"e{number}") for number in range(6) for name in ("abc" if number == 2 else "ab")]
         used = events(*rows, ("2026-03-01", "a", "u", "signed_up"), ("2026-03-01", "b", "u", "signed_up"), ("2026-03-01", "c", "u", "signed_up"))

@@ -50,6 +50,7 @@ def test_the_cdnow_holdout_has_the_published_total(report: pd.DataFrame) -> None
     assert value(report, "purchases_actual", part="total") == 1882
 
 
+@pytest.mark.slow
 def test_expectations_are_those_of_the_published_formula(cdnow: pd.DataFrame, report: pd.DataFrame) -> None:
     rfm = cs.rfm_summary(cdnow, as_of="1997-09-30")
     expected = by_formula(rfm)

@@ -76,6 +76,7 @@ def test_order_and_index_of_rows_do_not_matter_and_the_table_stays(cdnow: pd.Dat
     pd.testing.assert_frame_equal(few, before)
 
 
+@pytest.mark.slow
 def test_columns_of_by_are_carried() -> None:
     table = pd.DataFrame({"account_id": ["b", "a", "b"], "ordered_at": utc("2026-01-01", "2026-01-02", "2026-01-03"), "amount": 1.0, "shop": ["x", "y", "x"]})
     assert cs.rfm_summary(table, by="shop")[["account_id", "shop", "frequency"]].to_numpy().tolist() == [["a", "y", 0], ["b", "x", 1]]

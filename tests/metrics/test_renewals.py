@@ -34,6 +34,7 @@ def figures(table: pd.DataFrame) -> dict[tuple[str, str], tuple[float, int]]:
 
 
 class TestOfThoseDue:
+    @pytest.mark.slow
     def test_those_that_went_on_over_those_due(self) -> None:
         # March: s1, s2 and s3 due, s1 and s3 went on; of 100 + 50 + 80 a month 100 + 60 did; s4 would have been due. April: s5 alone.
         found = figures(cs.renewal_rate(company()))
@@ -46,31 +47,38 @@ class TestOfThoseDue:
             ("2026-04", "ended_before_renewal"): (0.0, 1),
         }
 
+    @pytest.mark.slow
     def test_with_a_contract_an_account_the_limits_are_wilsons(self) -> None:
         row = cs.renewal_rate(company()).iloc[0]
         expected = wilson(2, 3)
         assert row[["conf_low", "conf_high"]].tolist() == pytest.approx([expected.conf_low, expected.conf_high])
 
+    @pytest.mark.slow
     def test_a_month_that_is_not_over_has_no_row(self) -> None:
         assert cs.renewal_rate(company("2026-04-29"))["period"].max() == pd.Timestamp("2026-03-01")
 
+    @pytest.mark.slow
     def test_the_first_of_a_month_belongs_to_that_month(self) -> None:
         assert "2026-02" not in {period for period, _ in figures(cs.renewal_rate(company()))}
 
+    @pytest.mark.slow
     def test_years_pool_the_months(self) -> None:
         found = figures(cs.renewal_rate(company("2026-12-31"), period="year"))
         assert found["2026-01", "renewal_rate"] == (3 / 4, 4)
 
+    @pytest.mark.slow
     def test_groups_may_be_those_of_the_phase_in_force(self) -> None:
         table = cs.renewal_rate(company(), by="plan")
         march = table[(table["period"] == "2026-03-01") & (table["metric"] == "renewal_rate")]
         assert march[["plan", "estimate", "n"]].values.tolist() == [["big", 1.0, 1], ["small", 0.5, 2]]
 
+    @pytest.mark.slow
     def test_yearly_and_monthly_contracts_may_be_kept_apart(self) -> None:
         assert cs.renewal_rate(company(), by="interval")["interval"].unique().tolist() == ["year"]
         with pytest.raises(cs.errors.ParameterError, match="a key column may not be called 'interval' here"):
             cs.renewal_hazard(company(), by="interval")
 
+    @pytest.mark.slow
     def test_contracts_of_one_account_are_a_cluster(self) -> None:
         sold = phases(
             *((f"a{n}", "a", "2025-03-05", "2026-03-05", 10) for n in range(4)),
@@ -92,18 +100,21 @@ class TestOfThoseDue:
         assert [cs.renewal_rate(ds, grace=grace)["estimate"].iloc[0] for grace in (None, "18d", "19d", "30d", "1mo")] == [0.5, 0.5, 1.0, 1.0, 1.0]
         assert cs.renewal_rate(ds, grace="31d").empty  # the last of March may still be renewed on 1 May
 
+    @pytest.mark.slow
     def test_what_is_left_of_a_pause_is_up_to_the_policy(self) -> None:
         sold = phases(("s", "a", "2025-03-01", "2026-01-10", 10), ("s", "a", "2026-01-10", None, 0), kind=["paid", "paused"], interval=["year"] * 2)
         ds = cs.read_dataset({"accounts": accounts(a="2025-01-01"), "subscriptions": sold}, as_of="2026-03-31")
         assert figures(cs.renewal_rate(ds))["2026-03", "ended_before_renewal"] == (1.0, 1)
         assert figures(cs.renewal_rate(ds, policy=cs.RevenuePolicy(pauses="customer")))["2026-03", "renewal_rate"] == (1.0, 1)
 
+    @pytest.mark.slow
     def test_without_subscriptions_due_there_is_no_row(self) -> None:
         ds = cs.read_dataset({"accounts": accounts(a="2025-01-01"), "subscriptions": phases().iloc[:0]}, as_of="2026-03-31")
         assert cs.renewal_rate(ds).empty
         assert cs.renewal_hazard(ds).empty
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [5, 6])
 def test_rates_equal_those_of_a_search(seed: int) -> None:
     tables = random_company(seed)
@@ -119,6 +130,7 @@ def test_rates_equal_those_of_a_search(seed: int) -> None:
 
 
 class TestOfAllCustomers:
+    @pytest.mark.slow
     def test_it_is_what_churn_leaves(self) -> None:
         stays, lost = cs.renewal_rate(company(), basis="all", by="segment"), cs.logo_churn_rate(company(), by="segment")
         lost = lost[lost["metric"] == "logo_churn_rate"].reset_index(drop=True)
@@ -141,6 +153,7 @@ class TestOfAllCustomers:
 
 
 class TestHazards:
+    @pytest.mark.slow
     def test_at_the_renewal_and_before_it(self) -> None:
         # five contracts: three came to the first renewal and one lapsed there, d ended 245 days after its start; s5 came to its first on 20 April
         table = cs.renewal_hazard(company())
@@ -154,16 +167,19 @@ class TestHazards:
         assert effect == pytest.approx(1.3, abs=0.05)
         assert first.loc["hazard_between", ["estimate", "conf_low", "conf_high", "n"]].tolist() == pytest.approx([*rate, 5])
 
+    @pytest.mark.slow
     def test_those_on_their_way_to_the_next_renewal_are_at_risk(self) -> None:
         # to 30 April: s1 60 days, s3 30 and the day of its renewal, s5 10 and its day
         second = cs.renewal_hazard(company()).query("renewal == 2")
         assert second["metric"].tolist() == ["hazard_between"]
         assert second[["estimate", "conf_high", "n"]].iloc[0].tolist() == pytest.approx([0.0, exact_poisson(0, (61 + 31 + 11) * 12 / 365.25).conf_high, 3])
 
+    @pytest.mark.slow
     def test_renewals_within_their_grace_are_left_out(self) -> None:
         table = cs.renewal_hazard(company(), grace="20d")  # s5 was due on 20 April
         assert table.query("renewal == 1 and metric == 'renewal_hazard'")["n"].tolist() == [3]
 
+    @pytest.mark.slow
     def test_yearly_and_monthly_contracts_are_kept_apart(self) -> None:
         sold = phases(("s", "a", "2025-03-01", None, 10), ("t", "b", "2026-01-01", "2026-03-01", 10), interval=["year", "month"])
         ds = cs.read_dataset({"accounts": accounts(a="2025-01-01", b="2025-01-01"), "subscriptions": sold}, as_of="2026-03-31")

@@ -108,6 +108,7 @@ class TestAmplitudesExample:
         assert self.days(*times, period="day", windows="rolling") == {0: 1, 1: 0}  # 23 hours and a minute
         assert self.days(*times, period="day") == {0: 1, 1: 1}
 
+    @pytest.mark.slow
     def test_user_2_is_retained_in_week_0_by_days_and_in_week_1_by_the_calendar(self) -> None:
         times = ("2021-12-01T10:00Z", "2021-12-06T10:00Z")
         assert self.days(*times, period="week", windows="rolling_days") == {0: 1, 1: 0}

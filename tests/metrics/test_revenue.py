@@ -49,6 +49,7 @@ class TestShape:
         assert cs.mrr_movements(ds).empty
         assert cs.mrr_movements(ds, by="kind").empty
 
+    @pytest.mark.slow
     def test_the_last_month_ends_at_as_of(self) -> None:
         ds = company(("s", "a", "2026-03-10", None, 10), ("t", "b", "2026-04-10", None, 7), ("u", "b", "2026-04-20", None, 9), as_of="2026-04-15")
         assert moved(ds) == {(3, "new"): 10, (4, "new"): 7}  # the 9 of 20 April are not known yet
@@ -76,15 +77,18 @@ class TestShape:
 
 
 class TestMovements:
+    @pytest.mark.slow
     def test_subscriptions_of_an_account_that_overlap_are_one_customer(self) -> None:
         ds = company(("s", "a", "2026-01-10", "2026-03-10", 10), ("t", "a", "2026-02-10", None, 25))
         # January 10; February 10 + 25 = 35, 25 more; March 25, 10 less
         assert moved(ds) == {(1, "new"): 10, (2, "expansion"): 25, (3, "contraction"): -10}
 
+    @pytest.mark.slow
     def test_a_day_without_a_phase_inside_a_month_is_no_movement(self) -> None:
         ds = company(("s", "a", "2026-01-10", "2026-02-10", 10), ("t", "a", "2026-02-11", None, 10))
         assert moved(ds) == {(1, "new"): 10}
 
+    @pytest.mark.slow
     def test_a_day_without_a_phase_over_a_months_end_is_churn_and_reactivation(self) -> None:
         rows: list[Row] = [("s", "a", "2026-01-10", "2026-02-28T12:00", 10), ("t", "a", "2026-03-01T12:00", None, 12)]
         assert moved(company(*rows)) == {(1, "new"): 10, (2, "churn"): -10, (3, "reactivation"): 12}
@@ -95,10 +99,12 @@ class TestMovements:
         assert moved(ds, policy=policy(bridged_gap="25h")) == {(1, "new"): 10, (3, "expansion"): 2}  # 24 hours; the 10 go on over February's end
         assert moved(ds, policy=policy(bridged_gap="24h")) == {(1, "new"): 10, (2, "churn"): -10, (3, "reactivation"): 12}
 
+    @pytest.mark.slow
     def test_a_change_in_the_middle_of_a_month_is_the_difference_at_its_end(self) -> None:
         ds = company(("s", "a", "2026-01-10", "2026-02-14", 10), ("s", "a", "2026-02-14", "2026-02-20", 50), ("s", "a", "2026-02-20", None, 12))
         assert moved(ds) == {(1, "new"): 10, (2, "expansion"): 2}  # the six days at 50 are netted
 
+    @pytest.mark.slow
     def test_a_change_at_midnight_on_the_first_is_the_new_months(self) -> None:
         ds = company(("s", "a", "2026-01-10", "2026-03-01", 10), ("s", "a", "2026-03-01", None, 15))
         assert moved(ds) == {(1, "new"): 10, (3, "expansion"): 5}
@@ -124,6 +130,7 @@ class TestMovements:
         assert moved(ds) == {(1, "new"): 10, (3, "contraction"): -10}
         assert moved(ds, policy=policy(zero_amounts="nobody")) == {(1, "new"): 10, (3, "churn"): -10}
 
+    @pytest.mark.slow
     def test_a_customer_at_0_is_counted_as_new(self) -> None:
         table = cs.mrr_movements(company(("s", "a", "2026-01-10", None, 0), as_of="2026-01-31")).set_index("movement")
         assert table.loc["new", ["estimate", "n"]].tolist() == [0, 1]
@@ -187,6 +194,7 @@ class TestEnds:
         assert moved(ds) == {(1, "new"): 10, (2, "churn"): -10}
         assert moved(ds, policy=policy(churn_date="paid_through")) == {(1, "new"): 10, (3, "churn"): -10}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("interval", "churned"), [("month", 3), ("year", None)])
     def test_without_a_renewal_the_interval_says_what_was_paid(self, interval: str, churned: int | None) -> None:
         ds = company(("s", "a", "2026-01-10", "2026-02-20", 10), interval=[interval])  # months from the 10th: until 10 March, or 10 January 2027
@@ -241,12 +249,14 @@ class TestCurrencies:
 
 
 class TestGroups:
+    @pytest.mark.slow
     def test_what_moves_from_plan_to_plan_is_a_transfer(self) -> None:
         ds = company(("s", "a", "2026-01-10", "2026-02-10", 10), ("s", "a", "2026-02-10", None, 30), plan=["basic", "pro"])
         # the account grows by 20: pro has 30 more, of which 10 came from basic
         expected = {(1, "new", "basic"): 10, (2, "transfer", "basic"): -10, (2, "transfer", "pro"): 10, (2, "expansion", "pro"): 20}
         assert moved(ds, "plan", by="plan") == expected
 
+    @pytest.mark.slow
     def test_growth_is_divided_by_how_far_the_groups_grew(self) -> None:
         rows: list[Row] = [("s", "a", "2026-01-10", "2026-02-10", 10), ("t", "a", "2026-02-10", None, 15), ("u", "a", "2026-02-10", None, 5)]
         ds = company(*rows, plan=["basic", "plus", "pro"])

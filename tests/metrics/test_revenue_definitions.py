@@ -58,6 +58,7 @@ def test_a_policy_of_the_readers_own() -> None:
     assert table[table["metric"] == "mrr"].set_index("policy")["estimate"].to_dict() == {"default": 100, "pauses": 140}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", ["default", [], ["default", "default"]])
 def test_policies_are_a_list_of_names_or_by_name(ds: cs.Dataset, wrong: object) -> None:
     with pytest.raises(cs.errors.ParameterError, match="policies must be"):

@@ -39,6 +39,7 @@ class TestQuickRatio:
         assert np.isnan(first["estimate"])  # in January all is new and nothing lost
         assert first["n"] == 3
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("new", "expansion", "churn", "contraction", "ratio"),
         [
@@ -116,6 +117,7 @@ class TestArpu:
 
 
 class TestArpaChange:
+    @pytest.mark.slow
     def test_leaving_new_price_and_mix(self) -> None:
         plans = {"b": ("x", "y")}
         ds = january_and_february(("a", 100, 130), ("b", 200, 300), ("c", 60, 0), ("d", 0, 50), plans=plans)

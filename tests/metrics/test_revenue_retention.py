@@ -80,6 +80,7 @@ class TestNetRevenueRetention:
         table = cs.net_revenue_retention(ds, window="1mo", by="plan").set_index("plan")["estimate"]
         assert table.to_dict() == {"x": pytest.approx(1.5), "y": pytest.approx(1.0)}
 
+    @pytest.mark.slow
     def test_what_a_customer_of_two_plans_pays_is_divided_as_it_was_then(self) -> None:
         sold = phases(
             ("s", "a", "2026-01-05", None, 30),

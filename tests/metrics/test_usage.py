@@ -46,11 +46,13 @@ def test_seats_count_where_the_account_has_some_and_was_active() -> None:
     assert np.isnan(found["estimate"].iloc[1])
 
 
+@pytest.mark.slow
 def test_key_actions_per_active_user() -> None:
     assert rows(cs.usage_depth(company(), key_events="report")) == [("01", round(2 / 3, 4), 3), ("02", 0.0, 1)]
     assert rows(cs.usage_depth(company())) == [("01", round(5 / 3, 4), 3), ("02", 1.0, 1)]
 
 
+@pytest.mark.slow
 def test_features_used_of_those_offered() -> None:
     # January: a used login and report, b login: 3 of 2 x 3; February: b used export: 1 of 3
     assert rows(cs.feature_breadth(company())) == [("01", 0.5, 2), ("02", round(1 / 3, 4), 1)]

@@ -43,6 +43,7 @@ def test_the_verdict_says_how_the_model_did(shop: Purchases) -> None:
     assert f"and {came:,.0f} came, inside that range" in shop.verdict  # 132 came, 71 to 161 may
 
 
+@pytest.mark.slow
 def test_compared_draws_each_group_once_and_few_customers_hollow(shop: Purchases) -> None:
     rows = shop.compared("frequency")
     predicted = rows[rows["metric"] == "purchases"]
@@ -87,12 +88,14 @@ def test_bills_have_no_model_and_say_so() -> None:
             draw()
 
 
+@pytest.mark.slow
 def test_too_few_orders_have_no_model_and_say_so() -> None:
     shop = purchases(cs.read_dataset({"accounts": accounts(a="2026-01-01"), "orders": orders(("a", "2026-01-05T10:00Z"))}, as_of="2026-09-30"))
     assert shop.verdict.startswith("There is no model of the orders:")
     assert shop.customers is None
 
 
+@pytest.mark.slow
 def test_the_relationship_is_said_in_words() -> None:
     people, sold = accounts(a="2026-01-01"), phases(("s", "a", "2026-01-01", None, 10.0))
     bought = orders(("a", "2026-01-05T10:00Z"))

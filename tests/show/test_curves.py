@@ -31,6 +31,7 @@ def test_a_missing_end_is_not_drawn() -> None:
     assert line.get_xdata().max() == 60
 
 
+@pytest.mark.slow
 def test_few_at_risk_are_dashed_paler_and_explained() -> None:
     ax = curve(survival([30, 60, 90], [0.9, 0.8, 0.7], [100, 29, 20]))
     solid, dashed = ax.lines

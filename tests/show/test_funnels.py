@@ -138,6 +138,7 @@ def test_a_missing_column_is_named(column: str) -> None:
         funnel(conversion(1.0, 0.5).drop(columns=column))
 
 
+@pytest.mark.slow
 def test_an_open_interval_ends_at_all_of_them() -> None:
     ax = funnel(conversion(1.0, 0.5).assign(conf_high=[1.0, np.inf]))
     assert [text.xy[0] for text in ax.texts if text.arrow_patch is not None] == [1]

@@ -39,6 +39,7 @@ def test_the_arrow_of_a_row_runs_to_the_right() -> None:
     assert (arrow.xy, arrow.xycoords, arrow.xyann) == ((1, 1), ("axes fraction", "data"), (20, 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("low", "high", "edge"), [(12.0, np.nan, 1), (np.nan, 25.0, 0), (-np.inf, 25.0, 0)])
 def test_a_side_that_is_missing_is_open_too(low: float, high: float, edge: int) -> None:
     ax = interval_plot(market(event=["a", "b", "c"]).assign(conf_low=[5, low, 20], conf_high=[15, high, 40]), key="event")

@@ -81,6 +81,7 @@ class TestPublicSeries:
         assert terms(fit, "conf_low") == pytest.approx(theirs["conf_low"].to_numpy(), rel=5e-4)
         assert terms(fit, "conf_high") == pytest.approx(theirs["conf_high"].to_numpy(), rel=5e-4)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", PUBLIC)
     def test_no_random_start_does_better(self, name: str, public: Any) -> None:
         counts = public(name)["adopters"].to_numpy("float64")
@@ -171,6 +172,7 @@ class TestLimits:
         assert (np.abs(terms(fit, "conf_low") - terms(profile, "conf_low")) < 0.3 * width).all()
         assert (np.abs(terms(fit, "conf_high") - terms(profile, "conf_high")) < 0.3 * width).all()
 
+    @pytest.mark.slow
     def test_bootstrap_without_a_ceiling(self, room: pd.DataFrame) -> None:
         fit = fit_bass(room.head(6), interval="bootstrap", replicates=200)
         assert terms(fit, "conf_high")[2] == np.inf

@@ -26,6 +26,7 @@ def some_never_end(seed: int = 3, size: int = 700, *, cured: float = 0.4, watche
     return table[life > enter].reset_index(drop=True)
 
 
+@pytest.mark.slow
 def test_equals_another_search_under_late_entry() -> None:
     table = some_never_end()
     enter, leave, ended = (table[name].to_numpy() for name in ("enter_days", "duration_days", "observed"))
@@ -45,6 +46,7 @@ def test_equals_another_search_under_late_entry() -> None:
     assert fit.log_likelihood == pytest.approx(-best.fun, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_limits_hold_the_share_and_follow_up_is_sufficient() -> None:
     fit = fit_cure(some_never_end(size=2000), conf_level=0.99)
     share = fit.coefficients.set_index("term").loc["cured_share"]
@@ -63,6 +65,7 @@ def test_without_regard_to_entry_too_many_would_never_end() -> None:
     assert abs(honest - 0.4) < 0.03 < naive - 0.4
 
 
+@pytest.mark.slow
 def test_a_share_is_not_identified_where_data_end_before_the_plateau() -> None:
     # Nobody is watched beyond 250 days, of lives with a mean of 188: the last end is close to the end of the data.
     table = some_never_end(watched=250)

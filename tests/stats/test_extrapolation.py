@@ -117,6 +117,7 @@ def test_a_curve_that_does_not_fit_is_labelled() -> None:
     assert rows(found, "survival_fit_p_value")["estimate"].max() < 1e-6
 
 
+@pytest.mark.slow
 def test_a_curve_that_levels_off_without_follow_up_is_not_identified_and_not_weighed() -> None:
     with pytest.warns(UserWarning, match="beyond the data"):
         found = survival_extrapolation(lives(seed=4), horizon="900d", families=["weibull", "log_normal_cure"])
@@ -134,6 +135,7 @@ def test_too_few_ends_leave_kaplan_meier_alone() -> None:
     assert alive["estimate"].notna().sum() == 1
 
 
+@pytest.mark.slow
 def test_groups_equal_the_call_on_the_group_alone_and_counts_are_units() -> None:
     table = lives(size=160).assign(plan=lambda own: np.where(own.index % 2, "a", "b"))
     found = survival_extrapolation(table, "plan", horizon="200d", families=["weibull"])

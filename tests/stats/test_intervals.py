@@ -164,6 +164,7 @@ class TestNetShare:
         if net.conf_high < 1:
             assert restricted_z(net.conf_high, *counts) == pytest.approx(-Z, abs=2e-4)
 
+    @pytest.mark.slow
     @given(st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40)).filter(any), st.sampled_from(["score", "adjusted_wald", "wald"]))
     @settings(max_examples=100, deadline=None)
     def test_contains_its_estimate_within_the_scale_and_mirrors(self, counts: tuple[int, int, int], method: str) -> None:

@@ -68,6 +68,7 @@ def test_left_truncation_equals_another_search_for_the_same_maximum() -> None:
     assert fit.log_likelihood == pytest.approx(-best.fun, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_without_regard_to_entry_the_curve_would_be_too_high() -> None:
     table = late_entries()
     honest, naive = fit_survival(table), fit_survival(table.drop(columns="enter_days"))

@@ -20,6 +20,7 @@ def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> set[str
         return set(archive.namelist())
 
 
+@pytest.mark.slow
 def test_it_holds_every_file_of_the_package(wheel: set[str], package: Path) -> None:
     files = {path.relative_to(package.parent).as_posix() for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     assert {"cs_analysis/py.typed", "cs_analysis/glossary/tr.toml"} <= files

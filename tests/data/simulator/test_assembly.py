@@ -52,6 +52,7 @@ def test_the_size_of_blocks_does_not_matter(fifty: tuple[dict[str, pa.Table], ob
     pd.testing.assert_frame_equal(truth.estimands, fifty[1].estimands, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_company(fifty: tuple[dict[str, pa.Table], object]) -> None:
     other, _ = simulate_tables(Scenario(seed=6, months=18, event_rate=0.2, probe_hours=24), 50)
     assert not other["accounts"].equals(fifty[0]["accounts"])

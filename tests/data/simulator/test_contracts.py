@@ -76,6 +76,7 @@ def test_phases_of_a_subscription_touch_and_never_overlap(company: object) -> No
     assert (phases["ended_at"].isna() | (phases["ended_at"] > phases["started_at"])).all()
 
 
+@pytest.mark.slow
 def test_a_new_row_begins_only_where_terms_change(company: object) -> None:
     phases = company["subscriptions"].sort_values(["subscription_id", "started_at"])
     terms = phases[["kind", "seats", "mrr", "discount", "renewal_at"]].astype(str)

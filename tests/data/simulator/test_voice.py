@@ -22,6 +22,7 @@ def test_score_chances_are_areas_under_the_normal_curve() -> None:
     np.testing.assert_allclose(chances[1, [0, 4]], [stats.norm.cdf(-0.5), stats.norm.sf(2.5)])
 
 
+@pytest.mark.slow
 def test_scores_stay_on_their_scales_and_come_with_answers_only(company: object) -> None:
     answers = company["responses"].dropna(subset=["score"])
     limits = answers.groupby("survey")["score"].agg(["min", "max"])

@@ -161,6 +161,7 @@ def test_discounted_purchases_are_the_integral_of_discounted_days(fits):
     assert found["conf_low"] < found["estimate"] < undiscounted["estimate"]
 
 
+@pytest.mark.slow
 def test_a_cohort_buys_as_often_as_expected(buyers):
     truth = (0.6, 30.0, 0.7, 2.0)
     table = buyers(np.random.default_rng(9), 30_000, terms=truth, ages=(200, 400), ahead=364)

@@ -131,6 +131,7 @@ def test_means_of_many_purchases_are_the_long_run(fit: GammaGammaFit) -> None:
     assert many == pytest.approx(ever, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_customers_limits_hold_what_is_drawn() -> None:
     """Known terms, a large cohort: 90 % limits hold 90 % of the next purchase and of the long-run mean."""
     rng, p, q, v = np.random.default_rng(5), 2.0, 4.0, 30.0

@@ -47,6 +47,7 @@ def test_a_tail_that_is_added_up_lies_between_two_integrals() -> None:
     assert 2 * last * terms * (1 - 1e-9) <= periods_ahead(BDW, logs) - added <= (2 * terms + 1) * last
 
 
+@pytest.mark.slow
 def test_a_horizon_counts_that_many_periods() -> None:
     # Beta(1, 1): S = 1, 1/2, 1/3
     assert periods_ahead(SBG, np.zeros(2), horizon=3) == pytest.approx(1 + 1 / 2 + 1 / 3, rel=1e-15)
