@@ -233,8 +233,8 @@ class TestAttempts:
         assert hours("A0:p A1:q B2:q", hold=True, entry="best") == {1: 1, 2: 2}
 
 
+@pytest.mark.slow
 class TestOrders:
-    @pytest.mark.slow
     def test_equal_instants_count_in_step_order_and_other_events_between_do_not_matter(self) -> None:
         assert hours("C0 B0 A0") == {1: 0, 2: 0, 3: 0}
         assert hours("A0 C1 B2 C3") == {1: 0, 2: 2, 3: 3}
@@ -242,18 +242,15 @@ class TestOrders:
     def test_each_step_is_as_early_as_possible(self) -> None:
         assert hours("A0 B1 B2 C1.5 C3") == {1: 0, 2: 1, 3: 1.5}
 
-    @pytest.mark.slow
     def test_a_step_named_again_after_another_needs_a_later_row_of_its_own(self) -> None:
         assert hours("A0 B0", steps=["A", "B", "A"]) == {1: 0, 2: 0}
         assert hours("A0 B0 A0.5", steps=["A", "B", "A"]) == {1: 0, 2: 0, 3: 0.5}
 
-    @pytest.mark.slow
     def test_strict_allows_no_listed_row_between(self) -> None:
         assert hours("A0 B1 C2", order="strict") == {1: 0, 2: 1, 3: 2}
         assert hours("A0 C1 B2 C3", order="strict") == {1: 0}
         assert hours("A0 X1 B2 C3", order="strict") == {1: 0, 2: 2, 3: 3}
 
-    @pytest.mark.slow
     def test_strict_takes_a_repetition_for_a_row_between(self) -> None:
         assert hours("A0 A1 B2 C3", order="strict") == {1: 0}
         assert hours("A0 A1 B2 C3", order="strict", entry="best") == {1: 1, 2: 2, 3: 3}
@@ -265,19 +262,17 @@ class TestOrders:
     def test_strict_with_a_held_value_sorts_the_rows_of_that_value(self) -> None:
         assert hours("A0:p C1:q B2:p", order="strict", hold=True) == {1: 0, 2: 2}
 
-    @pytest.mark.slow
     def test_any_counts_steps_done_from_a_start_of_any_step(self) -> None:
         assert hours("C0 A1 C2 B3", order="any") == {1: 0, 2: 1, 3: 3}
         assert hours("C0 C1 C2", order="any") == {1: 0}
 
-    @pytest.mark.slow
     def test_any_with_a_name_twice_needs_two_rows(self) -> None:
         assert hours("A0 B1 A2", order="any", steps=["A", "A", "B"]) == {1: 0, 2: 1, 3: 2}
         assert hours("B0 A1", order="any", steps=["A", "A", "B"]) == {1: 0, 2: 1}
 
 
+@pytest.mark.slow
 class TestOptions:
-    @pytest.mark.slow
     def test_the_window_of_a_step_runs_from_the_row_of_the_step_before_its_end_included(self) -> None:
         assert hours("A0 B1 C3", step_within={"C": 2 * HOUR}) == {1: 0, 2: 1, 3: 3}
         assert hours("A0 B1 C3.1", step_within={"C": 2 * HOUR}) == {1: 0, 2: 1}
@@ -285,12 +280,10 @@ class TestOptions:
     def test_some_chain_of_rows_keeps_all_windows(self) -> None:
         assert hours("A0 B1 B4 C5", step_within={"C": 2 * HOUR}) == {1: 0, 2: 1, 3: 5}
 
-    @pytest.mark.slow
     def test_an_optional_step_is_not_waited_for(self) -> None:
         assert hours("A0 C2", optional=("B",)) == {1: 0, 3: 2}
         assert hours("A0 B1 C2", optional=("B",)) == {1: 0, 2: 1, 3: 2}
 
-    @pytest.mark.slow
     def test_an_optional_step_after_the_next_required_one_is_not_reached(self) -> None:
         assert hours("A0 C2 B3", optional=("B",)) == {1: 0, 3: 2}
         assert hours("A0 B3", optional=("B",)) == {1: 0, 2: 3}
@@ -301,13 +294,11 @@ class TestOptions:
     def test_optional_steps_make_no_attempt_better(self) -> None:
         assert hours("A0 A11 B12", optional=("B",), entry="best") == {1: 0}
 
-    @pytest.mark.slow
     def test_an_excluded_row_ends_the_attempt_but_not_at_its_own_instant(self) -> None:
         assert hours("A0 X1 B2", exclude=("X",)) == {1: 0}
         assert hours("A0 X1 B1 C2", exclude=("X",)) == {1: 0, 2: 1}
         assert hours("A0 X0 B1", exclude=("X",)) == {1: 0, 2: 1}
 
-    @pytest.mark.slow
     def test_with_a_held_value_the_excluded_row_must_carry_it(self) -> None:
         assert hours("A0:p X1:q B2:p", exclude=("X",), hold=True) == {1: 0, 2: 2}
         assert hours("A0:p X1:p B2:p", exclude=("X",), hold=True) == {1: 0}
