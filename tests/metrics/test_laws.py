@@ -12,6 +12,7 @@ import pytest
 import cs_analysis as cs
 from cs_analysis.data.engine import Engine, compiled
 from cs_analysis.stats.estimates import COLUMNS, check_unit
+from metric_names import NAMED_OTHERWISE, OTHERS
 
 AS_OF = "2026-03-31"
 RELEASED = {"login": "2025-10-01", "report": "2025-12-01"}  # otherwise the first use of all groups together says when
@@ -36,39 +37,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
     "customer_time": {"horizon": "60d"},
     "customer_time_difference": {"horizon": "60d", "by": "segment"},
 }
-OTHERS = {
-    "funnel_actors",
-    "retained_customers",
-    "usual_steps",
-    "adopters_by_wait",
-    "rfm_summary",
-    "customer_value_list",
-    "churn_risk",
-    "churn_test",
-    "health_features",
-    "verify_features",
-    "health_score",
-    "health_score_parts",
-    "health_bands",
-    "health_change",
-    "health_rollup",
-    "fit_health",
-    "HealthFit",
-    "health_predictions",
-    "backtest_health",
-    "health_calibration",
-    "band_churn",
-    "forecast_drift",
-}  # public names of metric modules that do not return estimates
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
-NAMED_OTHERWISE = {
-    "customer_survival": "survival",
-    "customer_survival_outlook": "projected_survival",
-    "customer_survival_band": "survival",
-    "funnel": "conversion",
-    "conversion_by_period": "conversion",
-    "revenue_definitions": "mrr",
-}  # what the main metric is called
 COMPARING = {"conversion_difference", "conversion_change", "customer_time_difference"}  # their groups are set against each other
 WITHOUT_LIMITS = {
     "adoption_curve",

@@ -12,6 +12,7 @@ import pytest
 import cs_analysis as cs
 from cs_analysis import glossary
 from cs_analysis.stats.estimates import COLUMNS, UNITS
+from metric_names import NAMED_OTHERWISE, OTHERS
 
 UNITS_OF_ENTRIES = {*UNITS, "currency"}
 FUNNEL = {"steps": ["signed_up", "created_project"], "within": "14d", "actor": "account"}
@@ -26,37 +27,6 @@ ARGUMENTS = {  # of metrics that do not run with the dataset alone
     "customer_time_difference": {"by": "segment", "correction": "holm"},
     "customer_roi": {"benefit": "seats"},  # the sample has no amounts that customers gained
 }
-OTHERS = {
-    "funnel_actors",
-    "usual_steps",
-    "adopters_by_wait",
-    "rfm_summary",
-    "customer_value_list",
-    "churn_risk",
-    "retained_customers",
-    "churn_test",
-    "health_features",
-    "verify_features",
-    "health_score",
-    "health_score_parts",
-    "health_bands",
-    "health_change",
-    "health_rollup",
-    "fit_health",
-    "health_predictions",
-    "backtest_health",
-    "health_calibration",
-    "band_churn",
-    "forecast_drift",
-}  # public functions of the room that return no estimates
-NAMED_OTHERWISE = {
-    "customer_survival": "survival",
-    "customer_survival_outlook": "projected_survival",
-    "customer_survival_band": "survival",
-    "funnel": "conversion",
-    "conversion_by_period": "conversion",
-    "revenue_definitions": "mrr",
-}  # what the main metric is called
 
 BOUGHT, LAST_BOUGHT = [0, 0, 0, 1, 1, 1, 2, 3, 4, 5, 8, 22], [0, 0, 0, 51, 2, 147, 202, 206, 27, 221, 209, 236]
 SPENT = [0, 0, 0, 25, 11, 90, 34, 18, 52, 27, 40, 31]

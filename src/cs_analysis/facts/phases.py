@@ -15,7 +15,6 @@ from cs_analysis.windows import parse_window
 
 MONEY = "decimal(18, 4)"
 NEVER = ibis.timestamp("9999-12-31 00:00:00")
-_KEY = ["subscription_id", "phase_at"]
 
 
 @kept

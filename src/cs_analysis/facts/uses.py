@@ -145,23 +145,6 @@ def features_by_account(ds: Dataset, names: list[str], *, period: Period, by: By
     return joined_cells.assign(**joined_cells[["used", "actors"]].fillna(0).astype("int64"))
 
 
-def uses_by_account(ds: Dataset, events: ir.Table, *, within: Window | None) -> ir.Table:
-    """Return `account_id`, `event`, `uses`: how often each known account used each event, within a window from its start."""
-    starts = relation(ds, "accounts").select("account_id", account_start="started_at")
-    joined = events.select("account_id", "event", "event_at").inner_join(starts, "account_id")
-    if within is not None:
-        joined = joined.filter(joined.event_at.between(joined.account_start, later(joined.account_start, within)))
-    return joined.group_by("account_id", "event").agg(uses=joined.count())
-
-
-def eligible_accounts(ds: Dataset, *, by: By, window: Window | None) -> ir.Table:
-    """Return the known accounts with the group columns; with a window, those whose window is over by `as_of`."""
-    accounts = with_groups(ds, relation(ds, "accounts"), by, table="accounts")
-    if window is not None:
-        accounts = accounts.filter(later(accounts.started_at, window) < ibis.timestamp(cutoff(ds).isoformat(sep=" ")))
-    return accounts.select("account_id", *group_columns(by))
-
-
 def later(start: ir.TimestampColumn, window: Window) -> ir.TimestampColumn:
     """Return the instant at which a window from `start` ends."""
     return start + ibis.interval(months=window.months) + ibis.interval(microseconds=window.microseconds)

@@ -132,14 +132,6 @@ def _fit(known: pd.DataFrame, wanted: pd.DataFrame, *, ages: pd.Index) -> _Fitte
     return _Fitted(logit[row, column], variance[row, column], float(np.exp(logs[2])))
 
 
-def _laid_out(known: pd.DataFrame, name: str, *, cohorts: pd.Index, ages: pd.Index, last: float) -> Floats:
-    """Return a column of cells with a row a cohort and a column an age, 0 where unknown, and a last row of one value."""
-    table = np.zeros((len(cohorts) + 1, len(ages)))
-    table[cohorts.get_indexer(known["cohort"]), ages.get_indexer(known["age"])] = known[name]
-    table[-1] = last
-    return table
-
-
 def _working(grid: _Grid, logit: Floats, logs: Floats) -> tuple[Floats, Floats, Floats]:
     """Return working weights, working responses and the variance of each cohort's effect."""
     share = special.expit(np.clip(logit, -8, 8))

@@ -17,7 +17,7 @@ from cs_analysis.stats.cox.design import CoxData, read_design
 from cs_analysis.stats.cox.identification import check_design
 from cs_analysis.stats.cox.likelihood import PartialLikelihood
 from cs_analysis.stats.cox.predict import Fitted, contributions, exponentiated, log_hazard_ratios, survival
-from cs_analysis.stats.cox.proportionality import proportionality_test
+from cs_analysis.stats.cox.proportionality import proportionality_test, schoenfeld
 from cs_analysis.stats.cox.robust import robust_covariance
 from cs_analysis.stats.cox.separation import check_separation
 from cs_analysis.stats.estimates import check_conf_level, estimates
@@ -162,6 +162,10 @@ class CoxFit(Fit):
         covariates = self._fitted.design.terms.covariates
         own = {name: [self.data.terms[place] for place in places] for name, places in covariates.items()}
         return proportionality_test(self.data, self.beta, transform=transform, groups=own if groups is None else groups)
+
+    def residuals(self) -> pd.DataFrame:
+        """Scaled Schoenfeld residuals `time_days, term, residual`: they scatter evenly around a coefficient that stays the same."""
+        return schoenfeld(self.data, self.beta)
 
     def concordance(self) -> pd.DataFrame:
         """Share of comparable pairs in which the unit with the higher predicted hazard ended first, on the rows of the fit itself.

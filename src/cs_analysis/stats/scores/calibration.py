@@ -12,8 +12,8 @@ from cs_analysis.errors import ParameterError
 from cs_analysis.stats.clusters import clustered_share
 from cs_analysis.stats.estimates import check_conf_level
 from cs_analysis.stats.intervals import Interval, exact_poisson
-from cs_analysis.stats.newton import maximise
 from cs_analysis.stats.scores.influence import Floats, Integers, check_probabilities, normal_quantile, read_scores, standard_error
+from cs_analysis.stats.scores.logistic_search import maximum, robust_covariance
 
 _CERTAIN = 1e-12
 
@@ -132,20 +132,9 @@ def _band(p: Floats, n: Floats, conf_level: float) -> tuple[Floats, Floats]:
 
 def _logistic(design: Floats, outcome: npt.NDArray[np.bool_], *, offset: Floats, groups: Integers) -> tuple[Floats, Floats]:
     """Return the coefficients of a logistic regression and their cluster-robust covariance."""
-    n = len(outcome)
-
-    def mean(point: Floats) -> tuple[float, Floats, Floats]:
-        eta = offset + design @ point
-        p = special.expit(eta)
-        value = np.sum(special.log_expit(np.where(outcome, eta, -eta)))
-        return float(value) / n, design.T @ (outcome - p) / n, -(design * (p * (1 - p))[:, None]).T @ design / n
-
-    found = maximise(mean, np.zeros(design.shape[1]), terms=[str(place) for place in range(design.shape[1])])
-    scores = design * (outcome - special.expit(offset + design @ found.point))[:, None]
-    number = int(groups.max()) + 1
-    sums = np.column_stack([np.bincount(groups, column, number) for column in scores.T])
-    inverse = np.linalg.inv(-found.hessian * n)
-    return found.point, inverse @ (sums.T @ sums) @ inverse * number / max(number - 1, 1)
+    y, none = outcome.astype("float64"), np.zeros(design.shape[1])
+    beta = maximum(design, y, penalties=none, offset=offset)
+    return beta, robust_covariance(design, y, beta=beta, penalties=none, groups=groups, offset=offset)
 
 
 def _wald(point: Floats, covariance: Floats, *, place: int, conf_level: float) -> Interval:

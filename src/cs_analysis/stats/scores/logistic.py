@@ -13,8 +13,8 @@ from scipy import special
 
 from cs_analysis.errors import ConvergenceError, MissingColumnsError, NotEnoughDataError, ParameterError
 from cs_analysis.stats.estimates import check_conf_level
-from cs_analysis.stats.newton import maximise
 from cs_analysis.stats.resampling import generator
+from cs_analysis.stats.scores.logistic_search import maximum, robust_covariance
 from cs_analysis.stats.sum_ratios import Source
 
 Floats = npt.NDArray[np.float64]
@@ -139,7 +139,7 @@ def fit_ridge_logistic(
     point = _maximum(design, outcome, penalty=chosen)
     covariance = np.zeros((1 + rows.shape[1],) * 2)
     kept = np.flatnonzero(np.concatenate([[True], varies]))
-    covariance[np.ix_(kept, kept)] = _robust(design, outcome, point=point, penalty=chosen, groups=groups)
+    covariance[np.ix_(kept, kept)] = robust_covariance(design, outcome, beta=point, penalties=_penalties(design, chosen), groups=groups)
     beta = np.zeros(rows.shape[1])
     beta[varies] = point[1:]
     likelihood = float(np.sum(special.log_expit(np.where(outcome, 1, -1) * (design @ point))))
@@ -167,21 +167,9 @@ def standardised(values: Floats, mean: Floats, scale: Floats) -> Floats:
 
 
 def _maximum(design: Floats, outcome: Floats, *, penalty: float, start: Floats | None = None) -> Floats:
-    """Return intercept and betas at the maximum."""
-    n, free = len(outcome), np.concatenate([[0.0], np.full(design.shape[1] - 1, penalty)])
-
-    def mean(point: Floats) -> tuple[float, Floats, Floats]:
-        eta = design @ point
-        p = special.expit(eta)
-        value = float(outcome @ eta + np.sum(special.log_expit(-eta)) - free @ point**2 / 2)
-        gradient = design.T @ (outcome - p) - free * point
-        hessian = -(design * (p * (1 - p))[:, None]).T @ design - np.diag(free)
-        return value / n, gradient / n, hessian / n
-
-    begin = np.zeros(design.shape[1]) if start is None else start
-    names = [str(number) for number in range(design.shape[1])]
+    """Return intercept and betas at the maximum, which without a penalty there may not be."""
     try:
-        point = maximise(mean, begin, terms=names).point
+        point = maximum(design, outcome, penalties=_penalties(design, penalty), start=start)
     except ConvergenceError:
         point = np.full(design.shape[1], np.inf)
     if not np.abs(point).max() < _SEPARATED:
@@ -189,16 +177,9 @@ def _maximum(design: Floats, outcome: Floats, *, penalty: float, start: Floats |
     return point
 
 
-def _robust(design: Floats, outcome: Floats, *, point: Floats, penalty: float, groups: Integers) -> Floats:
-    """Return the sandwich covariance, with the scores summed by cluster."""
-    p = special.expit(design @ point)
-    bread = (design * (p * (1 - p))[:, None]).T @ design + np.diag(np.concatenate([[0.0], np.full(len(point) - 1, penalty)]))
-    scores = design * (outcome - p)[:, None]
-    number = int(groups.max()) + 1
-    sums = np.column_stack([np.bincount(groups, column, number) for column in scores.T])
-    meat = sums.T @ sums * number / max(number - 1, 1)
-    inverse = np.linalg.inv(bread)
-    return np.asarray(inverse @ meat @ inverse)
+def _penalties(design: Floats, penalty: float) -> Floats:
+    """Return the penalty of each coefficient: none of the intercept."""
+    return np.concatenate([[0.0], np.full(design.shape[1] - 1, penalty)])
 
 
 def _cross_validated(rows: Floats, outcome: Floats, *, groups: Integers, rng: np.random.Generator) -> float:

@@ -1,0 +1,39 @@
+"""Public names of the room `metrics` for which the common tests do not hold as they stand."""
+
+from __future__ import annotations
+
+OTHERS = {
+    "funnel_actors",
+    "retained_customers",
+    "usual_steps",
+    "adopters_by_wait",
+    "rfm_summary",
+    "customer_value_list",
+    "churn_risk",
+    "churn_test",
+    "health_features",
+    "verify_features",
+    "health_score",
+    "health_score_parts",
+    "health_bands",
+    "health_change",
+    "health_rollup",
+    "fit_health",
+    "HealthFit",
+    "health_predictions",
+    "backtest_health",
+    "health_calibration",
+    "band_churn",
+    "forecast_drift",
+}
+"""They return no estimates, or not from the dataset alone; each has laws in tests of its own."""
+
+NAMED_OTHERWISE = {
+    "customer_survival": "survival",
+    "customer_survival_outlook": "projected_survival",
+    "customer_survival_band": "survival",
+    "funnel": "conversion",
+    "conversion_by_period": "conversion",
+    "revenue_definitions": "mrr",
+}
+"""What their main metric is called."""
