@@ -58,7 +58,7 @@ def test_who_has_given_notice_is_not_on_it() -> None:
 def test_a_change_below_a_point_is_none_and_who_was_not_on_the_list_is_new() -> None:
     assert words(change=0.004)[-1] == "unchanged"
     assert words(probability_before=np.nan, change=np.nan)[-1] == "new"
-    assert words(change=-0.2, change_reason=None)[-1] == "-20 percentage points"
+    assert words(change=-0.2, change_reason=None)[-1] == "−20 percentage points"
 
 
 def test_without_names_reasons_or_currency() -> None:

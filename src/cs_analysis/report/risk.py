@@ -57,6 +57,6 @@ def _change(row: pd.Series, language: str) -> str:
         return glossary.label("new_on_list", language)
     if abs(row["change"]) < 1 / _PER_CENT:
         return glossary.label("no_change", language)
-    moved = glossary.label("percentage_points", language, value=f"{row['change'] * _PER_CENT:+.0f}")
+    moved = glossary.label("percentage_points", language, value=f"{row['change'] * _PER_CENT:+.0f}".replace("-", "−"))
     reason = row["change_reason"]
     return f"{moved}: {glossary.value_label('feature', reason, language)}" if isinstance(reason, str) else moved

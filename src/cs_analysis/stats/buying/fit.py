@@ -13,10 +13,10 @@ import pandas as pd
 from cs_analysis.errors import ConvergenceError, ParameterError
 from cs_analysis.stats.buying.forecasts import Fitted, customer_table, discounted_table, distribution_table, new_customer_table, total_table
 from cs_analysis.stats.buying.histories import Histories, Ints, read_histories, refuse_too_few
-from cs_analysis.stats.buying.identification import identification
 from cs_analysis.stats.buying.model import BuyingModel
 from cs_analysis.stats.estimates import check_conf_level, estimates
 from cs_analysis.stats.fits import Fit, diagnostics_table
+from cs_analysis.stats.identification import identification
 from cs_analysis.stats.newton import Optimum, maximise
 from cs_analysis.stats.positive_terms import log_covariance, natural_covariance
 from cs_analysis.stats.profile_limits import profile_limits

@@ -12,9 +12,9 @@ from scipy import special, stats
 from cs_analysis.errors import ParameterError
 from cs_analysis.stats.buying.gamma_gamma_likelihood import LogLikelihood, highest
 from cs_analysis.stats.buying.gamma_gamma_spending import Floats, Spending, read_spending, refuse_too_few
-from cs_analysis.stats.buying.identification import identification
 from cs_analysis.stats.estimates import check_conf_level, estimates, stack
 from cs_analysis.stats.fits import Diagnostic, Fit, diagnostics_table
+from cs_analysis.stats.identification import identification
 from cs_analysis.stats.newton import Optimum
 from cs_analysis.stats.positive_terms import log_covariance, natural_covariance, normal_quantile
 from cs_analysis.stats.profile_limits import profile_limits

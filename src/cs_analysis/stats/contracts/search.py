@@ -10,10 +10,10 @@ import pandas as pd
 from scipy import special, stats
 
 from cs_analysis.errors import ConvergenceError, NotEnoughDataError
-from cs_analysis.stats.buying.identification import identification
 from cs_analysis.stats.contracts.renewals import ContractModel, Floats
 from cs_analysis.stats.contracts.retained import Retained
 from cs_analysis.stats.fits import Diagnostic
+from cs_analysis.stats.identification import identification
 from cs_analysis.stats.newton import Objective, Optimum, maximise
 from cs_analysis.stats.positive_terms import log_covariance
 
