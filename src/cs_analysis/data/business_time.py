@@ -42,7 +42,7 @@ def business_microseconds(start: Any, end: Any, *, opening: Opening) -> np.ndarr
     known = (first != _MISSING) & (last != _MISSING)
     out = np.full(first.shape, np.nan)
     if known.any():
-        opened, closed = _open_spans(opening, min(first[known].min(), last[known].min()), max(first[known].max(), last[known].max()))
+        opened, closed = open_spans(opening, min(first[known].min(), last[known].min()), max(first[known].max(), last[known].max()))
         out[known] = _open_until(last[known], opened, closed) - _open_until(first[known], opened, closed)
     return out
 
@@ -53,7 +53,7 @@ def _microseconds(values: Any) -> Any:
     return index.asi8 if np.ndim(values) else index.asi8[0]
 
 
-def _open_spans(opening: Opening, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+def open_spans(opening: Opening, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the instants of opening and closing of every business day around two instants."""
     # A zone is less than a day off UTC, so one day more on each side is enough.
     days = np.arange(first // _DAY - 1, last // _DAY + 2).astype("datetime64[D]")

@@ -73,6 +73,13 @@ class Calendar:
         """The time zone as an object."""
         return ZoneInfo(self.timezone)
 
+    @property
+    def opening(self) -> Opening:
+        """When business is open."""
+        opens, closes = (minutes_of(text) or 0 for text in self.business_hours)
+        weekdays = [WEEKDAYS.index(day) for day in self.business_days]
+        return Opening(opens, closes, weekdays, [day for day in map(as_day, self.holidays) if day], self.zone)
+
     def end_of(self, as_of: Moment) -> pd.Timestamp:
         """Return the last microsecond of a day, or the instant that was given, in the calendar's zone.
 
@@ -138,11 +145,9 @@ class Calendar:
         """
         if unit not in ("days", "hours"):
             raise ParameterError(f"unit must be 'days' or 'hours', not {unit!r}.")
-        opens, closes = (minutes_of(text) or 0 for text in self.business_hours)
-        weekdays = [WEEKDAYS.index(day) for day in self.business_days]
-        holidays = [day for day in map(as_day, self.holidays) if day]
-        open_time = business_microseconds(start, end, opening=Opening(opens, closes, weekdays, holidays, self.zone))
-        return open_time / (_MINUTE * (60 if unit == "hours" else closes - opens))
+        opening = self.opening
+        open_time = business_microseconds(start, end, opening=opening)
+        return open_time / (_MINUTE * (60 if unit == "hours" else opening.closes - opening.opens))
 
     def _day(self, at: Moment) -> date:
         return as_day(at) or as_instant(at, argument="at").tz_convert(self.zone).date()
