@@ -71,7 +71,7 @@ def opening_days(calendar: Calendar, first: pd.Timestamp, last: pd.Timestamp) ->
     `day`, `before` (open time before it), and of its open stretches where in the day they begin (`opens_0`, `opens_1` ...) and how long
     each is (`length_0` ...), all in microseconds.
     """
-    ends = [pd.Timestamp(moment).as_unit("us").value for moment in (first, last)]
+    ends = [int(pd.Timestamp(moment).to_datetime64().astype("datetime64[us]").astype("int64")) for moment in (first, last)]
     opened, closed = open_spans(calendar.opening, *ends)
     days = np.arange(ends[0] // _DAY - 1, ends[1] // _DAY + 2)
     # A span begins on one day and may reach into the next two: a day on the wall is 25 hours long now and then.
