@@ -15,6 +15,7 @@ from cs_analysis.data.calendar import Calendar
 from cs_analysis.data.contract import TABLES
 from cs_analysis.data.engine import Engine, select_list
 from cs_analysis.data.masking import known_rows, known_values
+from cs_analysis.data.surveys import Scale
 from cs_analysis.errors import MissingColumnsError, MissingTableError, ParameterError
 
 _PANDAS_TYPES = {"BIGINT": "Int64", "BOOLEAN": "boolean"}
@@ -76,6 +77,8 @@ class Dataset:
         Time zone, weeks, fiscal year and business hours.
     currency : str or None
         The reporting currency; None without any amount.
+    scales : mapping
+        Name -> answer scale: those that scores were checked against.
     tables : mapping
         Name -> handle with `columns`, `head()` and `to_pandas()`.
     findings : DataFrame
@@ -90,6 +93,7 @@ class Dataset:
     findings: pd.DataFrame = field(repr=False)
     _engine: Engine = field(repr=False)
     _stored: Mapping[str, Stored] = field(repr=False)
+    scales: Mapping[str, Scale] = field(repr=False)
     tables: Mapping[str, TableHandle] = field(init=False, repr=False)
     ignored_rows: Mapping[str, int] = field(init=False, repr=False)
 

@@ -119,7 +119,7 @@ def read_dataset(
         folder = _quarantine_folder(source) if quarantine is None else Path(quarantine)
         write_quarantine(loaded.engine, folder, tables=loaded.tables, rejected=loaded.rejected)
     stored = {name: Stored(name, loaded.remaining[name], typed.present) for name, typed in loaded.tables.items()}
-    return Dataset(loaded.as_of, loaded.calendar, loaded.currency, findings_table(loaded.findings), loaded.engine, stored)
+    return Dataset(loaded.as_of, loaded.calendar, loaded.currency, findings_table(loaded.findings), loaded.engine, stored, frame.scales)
 
 
 def check_dataset(

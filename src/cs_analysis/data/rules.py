@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from cs_analysis.data import sql
 from cs_analysis.data.contract import TABLES, Column, Table
 from cs_analysis.data.findings import Severity
-from cs_analysis.data.surveys import DEFAULT_SCALES, Scale
+from cs_analysis.data.surveys import DEFAULT_SCALES, Scale, folded
 from cs_analysis.data.typed import Typed
 
 _EXPECTED = {
@@ -142,16 +142,11 @@ def _overlap(known: str) -> Rule:
 def _score_rules(scales: Mapping[str, Scale]) -> list[Rule]:
     usual = " ".join(f"WHEN {sql.literal(survey)} THEN {sql.literal(scale)}" for survey, scale in DEFAULT_SCALES.items())
     scale = f"coalesce(scale, CASE survey {usual} ELSE survey END)"
-    limits = " ".join(f"WHEN {sql.literal(_folded(s.name))} THEN score NOT IN ({', '.join(map(str, s.scores))})" for s in scales.values())
-    known = ", ".join(sql.literal(_folded(name)) for name in scales)
+    limits = " ".join(f"WHEN {sql.literal(folded(s.name))} THEN score NOT IN ({', '.join(map(str, s.scores))})" for s in scales.values())
+    known = ", ".join(sql.literal(folded(name)) for name in scales)
     outside = "Every score must be on the survey's scale; name the scale in the column 'scale' if another was used."
     unknown = f"The scale must be one of {', '.join(scales)}, or empty for the survey's usual one."
     return [
         Rule("score outside its scale", "score", outside, f"coalesce(CASE {scale} {limits} END, false)"),
         Rule("unknown reference", "scale", unknown, f"scale NOT IN ({known})"),
     ]
-
-
-def _folded(name: str) -> str:
-    """Return a scale's name as code words are read."""
-    return name.translate(str.maketrans("İIı", "iii")).lower()

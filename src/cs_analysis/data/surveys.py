@@ -147,6 +147,14 @@ nature, purpose, and findings. Journal of Marketing, 60(4), 7-18. (ten-point sat
 DEFAULT_SCALES: Mapping[str, str] = MappingProxyType({"nps": "nps", "csat": "csat_5", "ces": "ces_7"})
 """Survey -> name of its usual scale."""
 
+SURVEYS: Mapping[str, str] = MappingProxyType({scale.name: "csat" if scale.name == "smile_3" else scale.name.split("_")[0] for scale in _BUILT_IN})
+"""Built-in scale -> the survey whose question it answers."""
+
+
+def folded(name: str) -> str:
+    """Return the name of a survey or a scale as code words are read: capitals and the Turkish dotless i make no difference."""
+    return name.translate(str.maketrans("İIı", "iii")).lower()
+
 
 def scale_of(survey: str, scale: str | None = None, *, scales: Mapping[str, Scale] = SCALES) -> Scale | None:
     """Return the scale on which a survey was answered, or None for a survey of one's own whose scores are not checked.

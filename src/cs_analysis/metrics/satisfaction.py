@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset
-from cs_analysis.errors import MissingColumnsError, ParameterError
-from cs_analysis.facts.groups import MISSING_GROUP, By, as_named, by_columns, group_columns
-from cs_analysis.facts.responses import answers_by_account
+from cs_analysis.facts.groups import By, as_named, group_columns
+from cs_analysis.facts.score_tables import scored_answers, with_period
 from cs_analysis.stats.clusters import clustered_net_share
 from cs_analysis.stats.estimates import estimates
-
-_CLASSES = {"detractors": (0, 6), "passives": (7, 8), "promoters": (9, 10)}
 
 
 def nps(source: Dataset | Any, *, period: Period | None = None, by: By = None, conf_level: float = 0.95) -> pd.DataFrame:
@@ -60,55 +56,14 @@ def nps(source: Dataset | Any, *, period: Period | None = None, by: By = None, c
     >>> nps(table)[["estimate", "conf_low", "conf_high", "n"]].round(2).to_dict("records")
     [{'estimate': 30.0, 'conf_low': 13.96, 'conf_high': 44.34, 'n': 100}]
     """
-    if isinstance(source, Dataset):
-        counts = answers_by_account(source, "nps", classes=_CLASSES, period=period, by=by)
-    elif period is not None:
-        raise ParameterError("period needs a Dataset, whose calendar says where periods begin; pass the dataset instead of the table.")
-    else:
-        counts = _counts_of_table(source, by)
+    answers, _ = scored_answers(source, "nps", by=by)
+    if period is not None:
+        answers = with_period(source, answers, period)
     keys = [*group_columns(by), *(["period"] if period else [])]
+    classes = answers.assign(minus=answers["bottom"], zero=~answers["bottom"] & ~answers["top"], plus=answers["top"])
+    counts = classes.groupby([*keys, "account_id"], sort=True, dropna=False)[["minus", "zero", "plus"]].sum().reset_index()
     groups = counts.groupby(keys, dropna=False, sort=True).ngroup() if keys else pd.Series(0, index=counts.index)
-    answers = tuple(counts[name] for name in _CLASSES)
-    net = clustered_net_share(answers, groups=groups.to_numpy(), conf_level=conf_level)
-    n = counts[list(_CLASSES)].sum(axis=1).groupby(groups).sum()
+    net = clustered_net_share((counts["minus"], counts["zero"], counts["plus"]), groups=groups.to_numpy(), conf_level=conf_level)
+    n = counts[["minus", "zero", "plus"]].sum(axis=1).groupby(groups).sum()
     shown = counts[keys].groupby(groups).first() if keys else pd.DataFrame(index=range(len(n)))
     return estimates(as_named(shown), metric="nps", unit="points", estimate=net.estimate * 100, conf_low=net.conf_low * 100, conf_high=net.conf_high * 100, n=n)
-
-
-def _counts_of_table(source: Any, by: By) -> pd.DataFrame:
-    """Return one row an account (or an answer, if the table does not name accounts) with the answers in each class."""
-    table = _as_pandas(source)
-    missing = [column for column in ("score", *by_columns(by)) if column not in table.columns]
-    if missing:
-        raise MissingColumnsError(missing, table.columns, table="responses")
-    if "survey" in table.columns:
-        table = table[table["survey"].astype("str").str.lower() == "nps"]
-    if "scale" in table.columns:
-        table = table[table["scale"].isna() | (table["scale"].astype("str").str.lower() == "nps")]
-    table = table.dropna(subset=["score"])
-    score = _checked_scores(table["score"])
-    unit = table["account_id"] if "account_id" in table.columns else pd.Series(np.arange(len(table)), index=table.index, name="account_id")
-    classes = pd.DataFrame({name: score.between(low, high).astype("int64") for name, (low, high) in _CLASSES.items()})
-    keys = [_named_missing(table[column]).rename(name) for column, name in zip(by_columns(by), group_columns(by), strict=True)]
-    return classes.groupby([*keys, _named_missing(unit)], sort=True, dropna=False).sum().reset_index()
-
-
-def _as_pandas(source: Any) -> pd.DataFrame:
-    table = source.collect() if hasattr(source, "collect") else source
-    if not isinstance(table, pd.DataFrame) and not hasattr(table, "to_pandas"):
-        raise ParameterError(f"nps needs a Dataset or the table of responses, not {type(source).__name__}.")
-    return (table if isinstance(table, pd.DataFrame) else table.to_pandas()).reset_index(drop=True)
-
-
-def _named_missing(group: pd.Series) -> pd.Series:
-    """Return the groups with a missing text as "(missing)"; other missing values stay, as they do in a dataset."""
-    plain = group.astype(group.cat.categories.dtype) if isinstance(group.dtype, pd.CategoricalDtype) else group
-    return plain.astype("object").fillna(MISSING_GROUP) if pd.api.types.infer_dtype(plain, skipna=True) == "string" else plain
-
-
-def _checked_scores(scores: pd.Series) -> pd.Series:
-    numbers = pd.to_numeric(scores.astype("object"), errors="coerce").astype("float64")
-    wrong = scores[~(numbers.between(0, 10) & (numbers % 1 == 0))]
-    if len(wrong):
-        raise ParameterError(f"an NPS score must be a whole number from 0 to 10; row {wrong.index[0] + 1} has {wrong.iloc[0]} ({len(wrong)} such rows).")
-    return numbers
