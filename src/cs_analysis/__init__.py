@@ -81,6 +81,7 @@ _PUBLIC = {
     "facts.health_rule_text": ("write_health_rules",),
     "metrics.health_score": ("health_score", "health_score_parts", "health_bands", "health_change", "health_rollup"),
     "metrics.satisfaction": ("nps",),
+    "metrics.first_contact": ("first_contact_resolution", "first_contact_agreement"),
     "report.run": ("run_report",),
     "report.pack": ("run_pack",),
     "report.lists": ("write_list",),
