@@ -204,9 +204,16 @@ def linear_number(share: Floats, residuals: Floats, sizes: Floats, *, base: Floa
     if units.clusters is not None:
         pair, groups = _pairs(units)
         sums, size = (np.asarray(np.bincount(pair, values * units.count, len(groups)), dtype="float64") for values in (residuals, sizes))
-        sample = _spread(sums, size, squares=squares, silent=1e-12, codes=groups)
-        n = n / known * _effective_number(sample, conf_level)
+        n = n / known * clustered_number(sums, size, squares=squares, groups=groups, conf_level=conf_level)
     return np.asarray(n)
+
+
+def clustered_number(sums: Floats, sizes: Floats, *, squares: Floats, groups: Codes, conf_level: float) -> Floats:
+    """Return `linear_number` for units that were added up by cluster, one entry a cluster and group.
+
+    `sums` are of the units' residuals and `sizes` of theirs; `squares`, one a group, is the mean square of the units' residuals.
+    """
+    return _effective_number(_spread(sums, sizes, squares=squares, silent=1e-12, codes=groups), conf_level)
 
 
 def _pairs(units: Units) -> tuple[Codes, Codes]:
