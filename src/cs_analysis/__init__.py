@@ -82,6 +82,7 @@ _PUBLIC = {
     "metrics.health_score": ("health_score", "health_score_parts", "health_bands", "health_change", "health_rollup"),
     "metrics.satisfaction": ("nps",),
     "metrics.first_contact": ("first_contact_resolution", "first_contact_agreement"),
+    "metrics.service_levels": ("sla_attainment",),
     "report.run": ("run_report",),
     "report.pack": ("run_pack",),
     "report.lists": ("write_list",),
