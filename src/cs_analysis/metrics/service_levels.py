@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import get_args
@@ -14,20 +13,19 @@ import pandas as pd
 from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset, relation
 from cs_analysis.errors import MissingColumnsError, ParameterError
+from cs_analysis.facts.clock_lengths import clock_days
 from cs_analysis.facts.first_contact import calendar_periods
 from cs_analysis.facts.groups import By, as_named, by_columns, group_columns
-from cs_analysis.facts.opening_hours import Clock, check_clock, day_microseconds
+from cs_analysis.facts.opening_hours import Clock, check_clock
 from cs_analysis.facts.support_times import Reopened, What, ticket_waits
 from cs_analysis.stats.estimates import check_conf_level, estimates, stack
 from cs_analysis.stats.stages import share_within
-from cs_analysis.windows import fixed_days, parse_window
 
 Target = str | timedelta
 Targets = Mapping[What, Target | Mapping[str, Target]]
 
 USUAL_TARGETS: Targets = {"response": "4h", "resolution": "3d"}
 _ENDS_WITH: Mapping[What, str] = {"response": "first_response_at", "resolution": "resolved_at"}
-_WHOLE_DAYS = re.compile("([0-9]+) *d")
 
 
 def sla_attainment(
@@ -129,21 +127,8 @@ def _days_of(ds: Dataset, target: Target | Mapping[str, Target], target_by: str 
     if isinstance(target, Mapping) != (target_by is not None):
         raise ParameterError("target_by names the column on whose values the times depend: give it with a mapping of times for each target, or not at all.")
     if isinstance(target, Mapping):
-        return {value: _target_days(ds, each, clock=clock) for value, each in target.items()}
-    return _target_days(ds, target, clock=clock)
-
-
-def _target_days(ds: Dataset, target: Target, *, clock: Clock) -> float:
-    """Return a time in days of the clock."""
-    if clock == "elapsed":
-        return fixed_days(target, name="targets")
-    if isinstance(target, str) and (whole := _WHOLE_DAYS.fullmatch(target.strip())) and int(whole[1]):
-        return float(whole[1])
-    fixed_days(target, name="targets")
-    written = parse_window(target, name="targets")
-    if (isinstance(target, str) and target.strip().endswith("w")) or (not isinstance(target, str) and written.microseconds >= day_microseconds(ds, "elapsed")):
-        raise ParameterError(f"a target on the business clock is written in open hours or business days, such as '12h' or '5d', not {target!r}.")
-    return written.microseconds / day_microseconds(ds, clock)
+        return {value: clock_days(ds, each, clock=clock, name="targets") for value, each in target.items()}
+    return clock_days(ds, target, clock=clock, name="targets")
 
 
 def _in_targets(waits: pd.DataFrame, days: float | dict[str, float], target_by: str | None) -> pd.DataFrame:
