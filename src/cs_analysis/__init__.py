@@ -81,6 +81,8 @@ _PUBLIC = {
     "facts.health_rule_text": ("write_health_rules",),
     "metrics.health_score": ("health_score", "health_score_parts", "health_bands", "health_change", "health_rollup"),
     "metrics.satisfaction": ("nps",),
+    "metrics.support": ("response_time", "resolution_time", "remaining_time"),
+    "metrics.backlog": ("backlog",),
     "metrics.first_contact": ("first_contact_resolution", "first_contact_agreement"),
     "metrics.service_levels": ("sla_attainment",),
     "report.run": ("run_report",),

@@ -66,6 +66,9 @@ WITHOUT_LIMITS = {
     "customer_survival_band",
     "customer_time",
     "customer_time_difference",
+    "response_time",
+    "resolution_time",
+    "remaining_time",
 }  # rows whose limits are missing, as their docstrings say
 ONE_ACCOUNT = {
     "stickiness",
@@ -79,6 +82,20 @@ ONE_ACCOUNT = {
     "retention_definitions",
 }  # says nothing of others
 FACTS = {
+    "response_time_naive",
+    "response_time_naive_mean",
+    "unanswered_share",
+    "resolution_time_naive",
+    "resolution_time_naive_mean",
+    "unresolved_share",
+    "backlog",
+    "opened",
+    "reopened",
+    "resolved",
+    "backlog_age",
+    "open_over_7_days",
+    "open_over_30_days",
+    "days_to_clear",
     "churn_by_kind_naive",
     "ended_before_renewal",
     "silent_accounts",
@@ -171,7 +188,8 @@ def company(seed: int = 3, size: int = 60) -> dict[str, pd.DataFrame]:
     late = asked["asked_at"] + pd.to_timedelta(rng.integers(1, 400, 200), "h")
     answered = asked.assign(answered_at=late.where(rng.random(200) < 0.6), score=rng.integers(0, 11, 200).astype(float))
     answered["score"] = answered["score"].where(answered["answered_at"].notna())
-    return {"accounts": people, "subscriptions": sold, "orders": purchases(people), "events": used, "responses": answered}
+    rest = {"orders": purchases(people), "events": used, "responses": answered, "tickets": cases(people), "messages": conversations(people)}
+    return {"accounts": people, "subscriptions": sold, **rest}
 
 
 def purchases(people: pd.DataFrame) -> pd.DataFrame:
@@ -188,6 +206,32 @@ def purchases(people: pd.DataFrame) -> pd.DataFrame:
     rows = rows[rows["ordered_at"] < people["started_at"].max()].reset_index(drop=True)
     rows["amount"] = rows["amount"].where(rows.index % 40 != 7, -rows["amount"])
     return rows.assign(order_id=[f"o{row}" for row in rows.index], currency="EUR")
+
+
+def cases(people: pd.DataFrame) -> pd.DataFrame:
+    """Return tickets of all accounts, of which some are not answered, not resolved or opened again."""
+    rng = np.random.default_rng(12)
+    who = rng.integers(0, len(people), 300)
+    opened = people["started_at"].iloc[who].reset_index(drop=True) + pd.to_timedelta(rng.integers(0, 4000 * 60, 300), "min")
+    waits = [pd.Series(pd.to_timedelta(rng.exponential(hours, 300).round() * 60, "min")) for hours in (12, 150, 300)]
+    first, resolved, again = opened + waits[0], opened + waits[0] + waits[1], opened + waits[0] + waits[1] + waits[2]
+    table = pd.DataFrame({"ticket_id": [f"t{row}" for row in range(300)], "account_id": people["account_id"].to_numpy()[who], "opened_at": opened})
+    table["first_response_at"] = first.where(rng.random(300) < 0.95)
+    table["resolved_at"] = resolved.where(rng.random(300) < 0.9)
+    table["reopened_at"] = again.where(table["resolved_at"].notna() & (rng.random(300) < 0.15))
+    table["touches"] = pd.Series(rng.integers(1, 5, 300), dtype="Int64").where(table["resolved_at"].notna())
+    table["first_contact_resolved"] = pd.Series(rng.random(300) < 0.4, dtype="boolean").where(table["resolved_at"].notna())
+    return table.assign(topic=rng.choice(["billing", "bug"], 300))
+
+
+def conversations(people: pd.DataFrame) -> pd.DataFrame:
+    """Return messages of all accounts in conversations of up to four, in whole hours, so that some come at the same instant."""
+    rng = np.random.default_rng(13)
+    thread = np.repeat(np.arange(150), rng.integers(1, 5, 150))
+    who = rng.integers(0, len(people), 150)[thread]
+    sent = people["started_at"].iloc[who].reset_index(drop=True) + pd.to_timedelta(rng.integers(0, 4000, 150)[thread] + rng.integers(0, 60, len(thread)), "h")
+    table = pd.DataFrame({"message_id": np.arange(len(thread)), "thread_id": thread, "account_id": people["account_id"].to_numpy()[who], "sent_at": sent})
+    return table.assign(direction=rng.choice(["in", "out"], len(thread)))
 
 
 @pytest.fixture(scope="module")
@@ -250,6 +294,8 @@ def test_the_index_does_not_matter(name: str, tables: dict[str, pd.DataFrame], d
         "orders": pd.Index(rows["orders"] % 5),
         "events": pd.MultiIndex.from_arrays([rows["events"] % 2, rows["events"]]),
         "responses": pd.Index([f"row {row}" for row in rows["responses"]]),
+        "tickets": pd.Index(rows["tickets"] % 7),
+        "messages": pd.Index(rows["messages"][::-1]),
     }
     mixed = {key: frame.set_axis(odd[key], axis=0) for key, frame in tables.items()}
     pd.testing.assert_frame_equal(run(name, cs.read_dataset(mixed, as_of=AS_OF)), run(name, ds))
@@ -289,12 +335,15 @@ def test_groups_equal_the_call_on_the_group_alone(name: str, tables: dict[str, p
 def test_nothing_later_than_as_of_changes_a_result(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
     end = pd.Timestamp(AS_OF, tz="UTC") + pd.Timedelta(1, "D")
     dated = {"accounts": "started_at", "subscriptions": "started_at", "orders": "ordered_at", "events": "event_at", "responses": "asked_at"}
+    dated |= {"tickets": "opened_at", "messages": "sent_at"}
     without = {key: frame[frame[dated[key]] < end].copy() for key, frame in tables.items()}
     moved = {key: frame.copy() for key, frame in without.items()}
-    for key, column in (("subscriptions", "ended_at"), ("responses", "answered_at")):
+    ends = {"subscriptions": ["ended_at"], "responses": ["answered_at"], "tickets": ["first_response_at", "resolved_at", "reopened_at"]}
+    for key, column in ((key, column) for key, columns in ends.items() for column in columns):
         later = moved[key][column] >= end
         moved[key].loc[later, column] += pd.Timedelta(40, "D")
     moved["responses"].loc[moved["responses"]["answered_at"] >= end, "score"] = 0
+    moved["tickets"].loc[moved["tickets"][ends["tickets"]].max(axis=1) >= end, "touches"] = 9
     expected = run(name, ds)
     pd.testing.assert_frame_equal(run(name, cs.read_dataset(without, as_of=AS_OF)), expected)
     pd.testing.assert_frame_equal(run(name, cs.read_dataset(moved, as_of=AS_OF)), expected)
