@@ -35,6 +35,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
     "arpu": {"users": "active"},
     "customer_survival_outlook": {"horizon": "1mo", "families": ["weibull", "log_normal"]},  # further than the data it warns
     "customer_time": {"horizon": "60d"},
+    "sla_attainment": {"targets": {"response": "12h", "resolution": "5d"}},
+    "satisfaction_by_response_time": {"bands": ["4h", "1d"]},
+    "retention_by_response_time": {"horizon": "20d", "every": "month", "since": "2025-10-01", "bands": ["4h", "1d"]},  # the company is young
     "customer_time_difference": {"horizon": "60d", "by": "segment"},
 }
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
@@ -188,7 +191,11 @@ def company(seed: int = 3, size: int = 60) -> dict[str, pd.DataFrame]:
     late = asked["asked_at"] + pd.to_timedelta(rng.integers(1, 400, 200), "h")
     answered = asked.assign(answered_at=late.where(rng.random(200) < 0.6), score=rng.integers(0, 11, 200).astype(float))
     answered["score"] = answered["score"].where(answered["answered_at"].notna())
-    rest = {"orders": purchases(people), "events": used, "responses": answered, "tickets": cases(people), "messages": conversations(people)}
+    alike = {"csat": answered["score"] // 2.5 + 1, "ces": answered["score"] * 6 // 10 + 1, "fcr": answered["score"] // 6}  # 1 to 5, 1 to 7, no or yes
+    said = [answered.assign(survey=survey, score=score, response_id=answered["response_id"] + 200 * k) for k, (survey, score) in enumerate(alike.items(), 1)]
+    answered = pd.concat([answered, *said], ignore_index=True)
+    rest = {"orders": purchases(people), "events": used, "tickets": cases(people), "messages": conversations(people)}
+    rest["responses"] = about_tickets(answered, rest["tickets"])
     return {"accounts": people, "subscriptions": sold, **rest}
 
 
@@ -222,6 +229,14 @@ def cases(people: pd.DataFrame) -> pd.DataFrame:
     table["touches"] = pd.Series(rng.integers(1, 5, 300), dtype="Int64").where(table["resolved_at"].notna())
     table["first_contact_resolved"] = pd.Series(rng.random(300) < 0.4, dtype="boolean").where(table["resolved_at"].notna())
     return table.assign(topic=rng.choice(["billing", "bug"], 300))
+
+
+def about_tickets(answers: pd.DataFrame, tickets: pd.DataFrame) -> pd.DataFrame:
+    """Return requests of which some surveys are about the account's last ticket."""
+    opened = tickets[["account_id", "opened_at", "ticket_id"]].sort_values("opened_at")
+    linked = pd.merge_asof(answers.sort_values("asked_at", kind="stable"), opened, left_on="asked_at", right_on="opened_at", by="account_id")
+    linked["ticket_id"] = linked["ticket_id"].where(linked["survey"].isin(["csat", "fcr"]))
+    return linked.drop(columns="opened_at").sort_values("response_id", ignore_index=True)
 
 
 def conversations(people: pd.DataFrame) -> pd.DataFrame:

@@ -80,7 +80,7 @@ def clustered_share(successes: Numbers, totals: Numbers, *, groups: Numbers | No
     return _plain(wilson_limits(sample.mean, n=n, conf_level=conf_level), scalar=groups is None)
 
 
-def clustered_net_share(counts: Triple, *, groups: Numbers | None = None, conf_level: float = 0.95) -> Interval:
+def clustered_net_share(counts: Triple, *, groups: Numbers | None = None, times: Numbers | None = None, conf_level: float = 0.95) -> Interval:
     """Share of pluses minus share of minuses, with score limits that allow for likeness within clusters.
 
     As `net_share`, on the effective number of answers described under `clustered_share`. With one answer a cluster it equals `net_share`.
@@ -91,6 +91,8 @@ def clustered_net_share(counts: Triple, *, groups: Numbers | None = None, conf_l
         `(minus, zero, plus)`: answers of each kind in each cluster.
     groups : array-like of int, optional
         Group number of each cluster.
+    times : array-like, optional
+        How many clusters of its kind each row stands for; one each without it.
     conf_level : float
         Confidence level.
 
@@ -115,11 +117,11 @@ def clustered_net_share(counts: Triple, *, groups: Numbers | None = None, conf_l
     >>> f"{net.estimate:.2f} ({net.conf_low:.2f} to {net.conf_high:.2f})"
     '0.25 (-0.66 to 0.85)'
     """
-    (minus, zero, plus), codes = _rows(minus=counts[0], zero=counts[1], plus=counts[2], groups=groups)
-    answers = minus + zero + plus
-    sample = _sample(plus - minus, plus + minus, answers, codes=codes)
+    like = np.ones_like(np.atleast_1d(as_floats("minus", counts[0]))) if times is None else times
+    (minus, zero, plus, alike), codes = _rows(minus=counts[0], zero=counts[1], plus=counts[2], times=like, groups=groups)
+    sample = _sample(plus - minus, plus + minus, minus + zero + plus, codes=codes, count=alike)
     units = np.where(sample.units > 0, sample.units, np.nan)
-    low_share, high_share = (np.bincount(codes, part, len(units)) / units for part in (minus, plus))
+    low_share, high_share = (np.bincount(codes, part * alike, len(units)) / units for part in (minus, plus))
     n = _effective_number(sample, conf_level)
     return _plain(net_share_limits(low_share, high_share, n=n, conf_level=conf_level), scalar=groups is None)
 
@@ -161,6 +163,42 @@ def design_effect(sums: Numbers, squares: Numbers, sizes: Numbers, *, groups: Nu
     (first, second, size), codes = _rows(sums=sums, squares=squares, sizes=sizes, groups=groups)
     effect = _sample(first, second, size, codes=codes).design_effect
     return effect[0] if groups is None else effect
+
+
+def effective_number(sums: Numbers, squares: Numbers, sizes: Numbers, *, groups: Numbers | None = None, conf_level: float = 0.95) -> Any:
+    """How many independent units say as much about a mean: the number under `clustered_share`, for units of any value.
+
+    Parameters
+    ----------
+    sums, squares, sizes : array-like
+        As for `design_effect`.
+    groups : array-like of int, optional
+        Group number of each cluster.
+    conf_level : float
+        Confidence level, whose t quantiles the number holds.
+
+    Returns
+    -------
+    float or array
+        Effective number; the number of units with one unit a cluster, missing for a single cluster of several units and for none.
+
+    Raises
+    ------
+    ParameterError
+        As for `design_effect`.
+
+    References
+    ----------
+    Korn and Graubard (1998), Survey Methodology 24, 193-201. Bell and McCaffrey (2002), Survey Methodology 28, 169-181.
+
+    Examples
+    --------
+    >>> round(float(effective_number([4, 0, 4, 0], [4, 0, 4, 0], [4, 4, 4, 4])), 2)
+    1.44
+    """
+    (first, second, size), codes = _rows(sums=sums, squares=squares, sizes=sizes, groups=groups)
+    number = _effective_number(_sample(first, second, size, codes=codes), conf_level)
+    return number[0] if groups is None else number
 
 
 class Units(NamedTuple):
