@@ -36,13 +36,21 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
     "customer_survival_outlook": {"horizon": "1mo", "families": ["weibull", "log_normal"]},  # further than the data it warns
     "customer_time": {"horizon": "60d"},
     "sla_attainment": {"targets": {"response": "12h", "resolution": "5d"}},
-    "satisfaction_by_response_time": {"bands": ["4h", "1d"]},
-    "retention_by_response_time": {"horizon": "20d", "every": "month", "since": "2025-10-01", "bands": ["4h", "1d"]},  # the company is young
+    "satisfaction_by_response_time": {"bands": ["4h", "1d"], "adjust_for": "topic"},
+    "retention_by_response_time": {  # the company is young
+        "horizon": "20d",
+        "every": "month",
+        "since": "2025-10-01",
+        "bands": ["4h", "1d"],
+        "adjust_for": "touch",
+    },
     "customer_time_difference": {"horizon": "60d", "by": "segment"},
 }
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
 COMPARING = {"conversion_difference", "conversion_change", "customer_time_difference"}  # their groups are set against each other
 WITHOUT_LIMITS = {
+    "satisfaction_by_response_time",
+    "retention_by_response_time",
     "adoption_curve",
     "customer_survival",
     "funnel",
@@ -85,6 +93,9 @@ ONE_ACCOUNT = {
     "retention_definitions",
 }  # says nothing of others
 FACTS = {
+    "first_contact_resolution_naive",
+    "sla_attainment_naive",
+    "retention_by_response_time_naive",
     "response_time_naive",
     "response_time_naive_mean",
     "unanswered_share",
