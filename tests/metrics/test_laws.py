@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from law_company import company
 
 import cs_analysis as cs
 from cs_analysis.data.engine import Engine, compiled
@@ -163,101 +164,6 @@ def run(name: str, ds: cs.Dataset, **options: Any) -> pd.DataFrame:
 def accepting(parameter: str) -> list[str]:
     """Return the metrics that take a parameter."""
     return [name for name in METRICS if parameter in inspect.signature(getattr(cs, name)).parameters]
-
-
-def company(seed: int = 3, size: int = 60) -> dict[str, pd.DataFrame]:
-    """Return a company of four tables whose rows reach half a year beyond AS_OF."""
-    rng = np.random.default_rng(seed)
-
-    def moments(count: int, first: str, days: int) -> pd.Series:
-        return pd.Series(pd.Timestamp(first, tz="UTC") + pd.to_timedelta(rng.integers(0, days * 24, count), "h"))
-
-    names = [f"a{number:02d}" for number in range(size)]
-    people = pd.DataFrame({"account_id": names, "started_at": moments(size, "2025-10-01", 300), "segment": rng.choice(["x", "y", "z"], size), "seats": 5})
-    people["acquisition_cost"] = 40.0 + np.arange(size) % 7 * 10
-    people["benefit"] = 300.0 + np.arange(size) % 11 * 50
-    people["touch"] = np.where(np.arange(size) % 5 < 2, "high", "low")
-    starts = people["started_at"] + pd.to_timedelta(rng.integers(0, 20, size), "D")
-    sold = pd.DataFrame(
-        {
-            "subscription_id": [f"s{name}" for name in names],
-            "account_id": names,
-            "started_at": starts,
-            "ended_at": (starts + pd.to_timedelta(rng.integers(10, 200, size), "D")).where(rng.random(size) < 0.7),
-            "mrr": rng.integers(10, 200, size) + 0.1,
-            "currency": "EUR",
-        }
-    )
-    picked = rng.integers(0, size, 600)
-    used = pd.DataFrame(
-        {
-            "event_at": people["started_at"].iloc[picked].reset_index(drop=True) + pd.to_timedelta(rng.integers(0, 4000, 600), "h"),
-            "account_id": [names[k] for k in picked],
-            "user_id": [f"u{k}{rng.integers(0, 3)}" for k in picked],
-            "event": rng.choice(["login", "report"], 600),
-        }
-    )
-    asked = pd.DataFrame({"response_id": range(200), "account_id": rng.choice(names, 200), "survey": "nps", "asked_at": moments(200, "2026-01-01", 180)})
-    asked["asked_at"] = asked["asked_at"].clip(lower=asked["account_id"].map(people.set_index("account_id")["started_at"]))
-    late = asked["asked_at"] + pd.to_timedelta(rng.integers(1, 400, 200), "h")
-    answered = asked.assign(answered_at=late.where(rng.random(200) < 0.6), score=rng.integers(0, 11, 200).astype(float))
-    answered["score"] = answered["score"].where(answered["answered_at"].notna())
-    alike = {"csat": answered["score"] // 2.5 + 1, "ces": answered["score"] * 6 // 10 + 1, "fcr": answered["score"] // 6}  # 1 to 5, 1 to 7, no or yes
-    said = [answered.assign(survey=survey, score=score, response_id=answered["response_id"] + 200 * k) for k, (survey, score) in enumerate(alike.items(), 1)]
-    answered = pd.concat([answered, *said], ignore_index=True)
-    rest = {"orders": purchases(people), "events": used, "tickets": cases(people), "messages": conversations(people)}
-    rest["responses"] = about_tickets(answered, rest["tickets"])
-    return {"accounts": people, "subscriptions": sold, **rest}
-
-
-def purchases(people: pd.DataFrame) -> pd.DataFrame:
-    """Return orders of all accounts, who differ in how often, for how long and for how much they buy."""
-    rng = np.random.default_rng(8)
-    size = len(people)
-    repeats, gap, level = rng.geometric(rng.beta(1, 5, size)), 1 / rng.gamma(1.5, 1 / 20, size), 60 / rng.gamma(4, 0.3, size)
-    who = np.repeat(np.arange(size), 1 + np.minimum(repeats, 40))
-    hours = pd.Series(rng.exponential(gap[who] * 24)).groupby(who).cumsum()
-    when = people["started_at"].iloc[who].reset_index(drop=True) + pd.to_timedelta(hours.round(), "h")
-    rows = pd.DataFrame(
-        {"account_id": people["account_id"].to_numpy()[who], "ordered_at": when, "amount": np.round(level[who] * rng.gamma(5, 0.2, len(who)), 2)}
-    )
-    rows = rows[rows["ordered_at"] < people["started_at"].max()].reset_index(drop=True)
-    rows["amount"] = rows["amount"].where(rows.index % 40 != 7, -rows["amount"])
-    return rows.assign(order_id=[f"o{row}" for row in rows.index], currency="EUR")
-
-
-def cases(people: pd.DataFrame) -> pd.DataFrame:
-    """Return tickets of all accounts, of which some are not answered, not resolved or opened again."""
-    rng = np.random.default_rng(12)
-    who = rng.integers(0, len(people), 300)
-    opened = people["started_at"].iloc[who].reset_index(drop=True) + pd.to_timedelta(rng.integers(0, 4000 * 60, 300), "min")
-    waits = [pd.Series(pd.to_timedelta(rng.exponential(hours, 300).round() * 60, "min")) for hours in (12, 150, 300)]
-    first, resolved, again = opened + waits[0], opened + waits[0] + waits[1], opened + waits[0] + waits[1] + waits[2]
-    table = pd.DataFrame({"ticket_id": [f"t{row}" for row in range(300)], "account_id": people["account_id"].to_numpy()[who], "opened_at": opened})
-    table["first_response_at"] = first.where(rng.random(300) < 0.95)
-    table["resolved_at"] = resolved.where(rng.random(300) < 0.9)
-    table["reopened_at"] = again.where(table["resolved_at"].notna() & (rng.random(300) < 0.15))
-    table["touches"] = pd.Series(rng.integers(1, 5, 300), dtype="Int64").where(table["resolved_at"].notna())
-    table["first_contact_resolved"] = pd.Series(rng.random(300) < 0.4, dtype="boolean").where(table["resolved_at"].notna())
-    return table.assign(topic=rng.choice(["billing", "bug"], 300))
-
-
-def about_tickets(answers: pd.DataFrame, tickets: pd.DataFrame) -> pd.DataFrame:
-    """Return requests of which some surveys are about the account's last ticket."""
-    opened = tickets[["account_id", "opened_at", "ticket_id"]].sort_values("opened_at")
-    linked = pd.merge_asof(answers.sort_values("asked_at", kind="stable"), opened, left_on="asked_at", right_on="opened_at", by="account_id")
-    linked["ticket_id"] = linked["ticket_id"].where(linked["survey"].isin(["csat", "fcr"]))
-    return linked.drop(columns="opened_at").sort_values("response_id", ignore_index=True)
-
-
-def conversations(people: pd.DataFrame) -> pd.DataFrame:
-    """Return messages of all accounts in conversations of up to four, in whole hours, so that some come at the same instant."""
-    rng = np.random.default_rng(13)
-    thread = np.repeat(np.arange(150), rng.integers(1, 5, 150))
-    who = rng.integers(0, len(people), 150)[thread]
-    sent = people["started_at"].iloc[who].reset_index(drop=True) + pd.to_timedelta(rng.integers(0, 4000, 150)[thread] + rng.integers(0, 60, len(thread)), "h")
-    table = pd.DataFrame({"message_id": np.arange(len(thread)), "thread_id": thread, "account_id": people["account_id"].to_numpy()[who], "sent_at": sent})
-    return table.assign(direction=rng.choice(["in", "out"], len(thread)))
 
 
 @pytest.fixture(scope="module")
