@@ -93,10 +93,8 @@ def check_codebook(codebook: Any = None) -> pd.DataFrame:
     >>> check_codebook({"en": {"price": ["cost*", "*"], "value": ["cost*"]}})[["severity", "theme", "rule"]].values.tolist()
     [['error', 'price', 'no letters'], ['warning', 'value', 'term of two themes']]
     """
-    if codebook is None or isinstance(codebook, Codebook):
-        found = list(read_codebook(codebook).findings)
-    else:
-        found = check_content(_content(codebook)[1])
+    ready = codebook is None or isinstance(codebook, Codebook)
+    found = list(read_codebook(codebook).findings) if ready else check_content(_content(codebook)[1])
     return pd.DataFrame(found, columns=list(Fault._fields)).sort_values("severity", kind="stable", ignore_index=True)
 
 
