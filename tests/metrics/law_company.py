@@ -7,7 +7,7 @@ import pandas as pd
 
 
 def company(seed: int = 3, size: int = 60) -> dict[str, pd.DataFrame]:
-    """Return a company of four tables whose rows reach half a year beyond AS_OF."""
+    """Return the company: tables whose rows reach half a year beyond March 2026."""
     rng = np.random.default_rng(seed)
 
     def moments(count: int, first: str, days: int) -> pd.Series:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from law_company import company
 
 import cs_analysis as cs
 from cs_analysis.data.engine import Engine, compiled
 from cs_analysis.stats.estimates import COLUMNS, check_unit
 from metric_names import NAMED_OTHERWISE, OTHERS
+from metrics.law_company import company
 
 AS_OF = "2026-03-31"
 RELEASED = {"login": "2025-10-01", "report": "2025-12-01"}  # otherwise the first use of all groups together says when
