@@ -46,10 +46,14 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
         "adjust_for": "touch",
     },
     "customer_time_difference": {"horizon": "60d", "by": "segment"},
+    "success_vs_satisfaction": {"survey": "nps"},
+    "renewal_by_score": {"every": "month", "horizon": "30d"},
 }
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
 COMPARING = {"conversion_difference", "conversion_change", "customer_time_difference"}  # their groups are set against each other
 WITHOUT_LIMITS = {
+    "success_vs_satisfaction",
+    "renewal_by_score",
     "satisfaction_by_response_time",
     "retention_by_response_time",
     "adoption_curve",
@@ -94,6 +98,9 @@ ONE_ACCOUNT = {
     "retention_definitions",
 }  # says nothing of others
 FACTS = {
+    "success_vs_satisfaction_equivalence",
+    "success_coverage",
+    "pending_goals",
     "first_contact_resolution_naive",
     "sla_attainment_naive",
     "retention_by_response_time_naive",
