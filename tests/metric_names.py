@@ -25,6 +25,7 @@ OTHERS = {
     "health_calibration",
     "band_churn",
     "forecast_drift",
+    "score_gain",
 }
 """They return no estimates, or not from the dataset alone; each has laws in tests of its own."""
 

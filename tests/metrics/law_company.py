@@ -46,7 +46,7 @@ def company(seed: int = 3, size: int = 60) -> dict[str, pd.DataFrame]:
     alike = {"csat": answered["score"] // 2.5 + 1, "ces": answered["score"] * 6 // 10 + 1, "fcr": answered["score"] // 6}  # 1 to 5, 1 to 7, no or yes
     said = [answered.assign(survey=survey, score=score, response_id=answered["response_id"] + 200 * k) for k, (survey, score) in enumerate(alike.items(), 1)]
     answered = pd.concat([answered, *said], ignore_index=True)
-    rest = {"orders": purchases(people), "events": used, "tickets": cases(people), "messages": conversations(people)}
+    rest = {"orders": purchases(people), "events": used, "tickets": cases(people), "messages": conversations(people), "goals": aims(people)}
     rest["responses"] = about_tickets(answered, rest["tickets"])
     return {"accounts": people, "subscriptions": sold, **rest}
 
@@ -81,6 +81,17 @@ def cases(people: pd.DataFrame) -> pd.DataFrame:
     table["touches"] = pd.Series(rng.integers(1, 5, 300), dtype="Int64").where(table["resolved_at"].notna())
     table["first_contact_resolved"] = pd.Series(rng.random(300) < 0.4, dtype="boolean").where(table["resolved_at"].notna())
     return table.assign(topic=rng.choice(["billing", "bug"], 300))
+
+
+def aims(people: pd.DataFrame) -> pd.DataFrame:
+    """Return goals of most accounts, of which some are not reached, and some have no target."""
+    rng = np.random.default_rng(14)
+    who = rng.integers(0, len(people), 120)
+    start = people["started_at"].iloc[who].reset_index(drop=True) + pd.to_timedelta(rng.integers(0, 60 * 24, 120), "h")
+    table = pd.DataFrame({"account_id": people["account_id"].to_numpy()[who], "goal": rng.choice(["faster", "cheaper"], 120), "set_at": start})
+    table["target_at"] = (start + pd.to_timedelta(rng.integers(5, 60, 120), "D")).where(rng.random(120) < 0.9)
+    table["reached_at"] = (start + pd.to_timedelta(rng.integers(24, 90 * 24, 120), "h")).where(rng.random(120) < 0.6)
+    return table
 
 
 def about_tickets(answers: pd.DataFrame, tickets: pd.DataFrame) -> pd.DataFrame:

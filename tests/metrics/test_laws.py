@@ -46,7 +46,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
         "adjust_for": "touch",
     },
     "customer_time_difference": {"horizon": "60d", "by": "segment"},
-    "success_vs_satisfaction": {"survey": "nps"},
     "renewal_by_score": {"every": "month", "horizon": "30d"},
 }
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
@@ -235,6 +234,7 @@ def test_the_index_does_not_matter(name: str, tables: dict[str, pd.DataFrame], d
         "responses": pd.Index([f"row {row}" for row in rows["responses"]]),
         "tickets": pd.Index(rows["tickets"] % 7),
         "messages": pd.Index(rows["messages"][::-1]),
+        "goals": pd.Index(rows["goals"] % 4),
     }
     mixed = {key: frame.set_axis(odd[key], axis=0) for key, frame in tables.items()}
     pd.testing.assert_frame_equal(run(name, cs.read_dataset(mixed, as_of=AS_OF)), run(name, ds))
@@ -274,10 +274,15 @@ def test_groups_equal_the_call_on_the_group_alone(name: str, tables: dict[str, p
 def test_nothing_later_than_as_of_changes_a_result(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
     end = pd.Timestamp(AS_OF, tz="UTC") + pd.Timedelta(1, "D")
     dated = {"accounts": "started_at", "subscriptions": "started_at", "orders": "ordered_at", "events": "event_at", "responses": "asked_at"}
-    dated |= {"tickets": "opened_at", "messages": "sent_at"}
+    dated |= {"tickets": "opened_at", "messages": "sent_at", "goals": "set_at"}
     without = {key: frame[frame[dated[key]] < end].copy() for key, frame in tables.items()}
     moved = {key: frame.copy() for key, frame in without.items()}
-    ends = {"subscriptions": ["ended_at"], "responses": ["answered_at"], "tickets": ["first_response_at", "resolved_at", "reopened_at"]}
+    ends = {
+        "subscriptions": ["ended_at"],
+        "responses": ["answered_at"],
+        "goals": ["reached_at"],
+        "tickets": ["first_response_at", "resolved_at", "reopened_at"],
+    }
     for key, column in ((key, column) for key, columns in ends.items() for column in columns):
         later = moved[key][column] >= end
         moved[key].loc[later, column] += pd.Timedelta(40, "D")
