@@ -76,7 +76,7 @@ def _weights(word: str) -> Floats:
         for name in _CLASSES
     ]
     marks = [_LETTER_WEIGHT * sum(language == name and bool(letters.search(word)) for language, letters in _OWN_LETTERS) for name in _CLASSES]
-    return np.asarray(weights) + np.asarray(marks)
+    return np.asarray([weight + mark for weight, mark in zip(weights, marks, strict=True)], dtype="float64")
 
 
 def _spelt(word: str, triples: Counter[str]) -> float:
