@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -13,8 +15,19 @@ from cs_analysis.errors import MissingColumnsError, ParameterError
 from cs_analysis.facts.groups import By, by_columns, group_columns, with_groups
 from cs_analysis.facts.periods import periods
 from cs_analysis.facts.responses import usual_scale
-from cs_analysis.facts.score_tables import _accounts, _as_pandas, _checked_scores, _code_words, _instants, _named_missing, _wanted_scale
+from cs_analysis.facts.score_tables import Measure, _accounts, _as_pandas, _checked_scores, _code_words, _instants, _named_missing, _wanted_scale
 from cs_analysis.facts.subscriptions import customer_spells
+
+UNIT: Mapping[Measure, str] = MappingProxyType({"net": "points", "top": "share", "mean": "points"})
+"""Measure -> its unit."""
+
+KIND: Mapping[Measure, Literal["net", "share", "mean"]] = MappingProxyType({"net": "net", "top": "share", "mean": "mean"})
+"""Measure -> what kind of number it is."""
+
+
+def extent_of(measure: Measure, scale: Scale) -> tuple[float, float]:
+    """Return the lowest and the highest value there can be."""
+    return {"net": (-100.0, 100.0), "top": (0.0, 1.0), "mean": (float(scale.low), float(scale.high))}[measure]
 
 
 def requests(source: Dataset | Any, survey: str | None = None, *, by: By = None) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from cs_analysis.data.dataset import Dataset
 from cs_analysis.data.surveys import Scale
 from cs_analysis.errors import NotEnoughDataError
 from cs_analysis.facts.groups import By, as_named, group_columns
-from cs_analysis.facts.requests import in_period, known_until, requests, scored_requests
+from cs_analysis.facts.requests import KIND, UNIT, extent_of, in_period, known_until, requests, scored_requests
 from cs_analysis.facts.score_tables import MEASURE, Measure, score_values
 from cs_analysis.stats.clusters import clustered_share
 from cs_analysis.stats.estimates import check_conf_level, estimates, stack
@@ -25,7 +25,6 @@ from cs_analysis.stats.survey.variance import Spread, limits, weighted_mean
 from cs_analysis.stats.survey.weights import unweighted
 from cs_analysis.windows import fixed_days
 
-_UNIT = {"net": "points", "top": "share", "mean": "points"}
 _DAY = pd.Timedelta(1, "D")
 
 
@@ -170,14 +169,14 @@ def nonresponse_bounds(
         rows, values = rows[old].reset_index(drop=True), values[old]
     if not len(rows):
         raise NotEnoughDataError("bounds need a request that is old enough; there is none. Check the survey's name, or take a shorter within.")
-    extent = {"net": (-100.0, 100.0), "top": (0.0, 1.0), "mean": (on.low, on.high)}[chosen]
+    extent = extent_of(chosen, on)
     shown, group = grouped(rows, group_columns(by))
     tables = []
     for number in range(len(shown)):
         own = group == number
         parts = _bounds(rows[own], values[own], chosen, extent=extent, conf_level=conf_level)
         key = shown.iloc[[number]]
-        tables += [estimates(key, metric=f"nonresponse_{name}", unit=_UNIT[chosen], **part._asdict(), n=own.sum()) for name, part in parts]
+        tables += [estimates(key, metric=f"nonresponse_{name}", unit=UNIT[chosen], **part._asdict(), n=own.sum()) for name, part in parts]
     return as_named(stack(tables))
 
 
@@ -210,8 +209,5 @@ def _bounds(rows: pd.DataFrame, values: np.ndarray, measure: Measure, *, extent:
 
 
 def _limited(spread: Spread, values: np.ndarray, measure: Measure, *, extent: tuple[float, float], conf_level: float) -> Interval:
-    if measure != "net":
-        return limits(spread, "share" if measure == "top" else "mean", n=len(values), extent=extent, conf_level=conf_level)
     shares = (float((values < 0).mean()), float((values > 0).mean()))
-    scaled = spread._replace(mean=spread.mean / 100, variance=spread.variance / 100**2)
-    return Interval(*(100 * part for part in limits(scaled, "net", n=len(values), shares=shares, conf_level=conf_level)))
+    return limits(spread, KIND[measure], n=len(values), extent=extent, shares=shares, conf_level=conf_level)

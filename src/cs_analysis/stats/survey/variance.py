@@ -133,11 +133,11 @@ def limits(
     spread : Spread
         From `weighted_mean`.
     kind : {"net", "share", "mean"}
-        Tango's limits for a net share of -1 to 1, Wilson's for a share, and for a mean Wilson's after scaling `extent` to 0 and 1.
+        Tango's limits for a net share, Wilson's for a share, and for a mean Wilson's after scaling `extent` to 0 and 1.
     n : int
         Answers.
     extent : tuple
-        Lowest and highest value of a mean.
+        Lowest and highest value there can be.
     conf_level : float
         Confidence level.
     shares : tuple
@@ -159,14 +159,14 @@ def limits(
     >>> f"{found.conf_low:.4f} to {found.conf_high:.4f}"
     '0.4038 to 0.5962'
     """
-    low, high = (0.0, 1.0) if kind != "mean" else extent
-    place, scale = (spread.mean - low) / (high - low), (high - low)
-    own = shares[0] + shares[1] - spread.mean**2 if kind == "net" else place * (1 - place)
-    number = _effective(own, spread.variance / scale**2, spread=spread, n=n, conf_level=check_conf_level(conf_level))
+    low, scale = extent[0], extent[1] - extent[0]
+    place = (spread.mean - low) / scale
+    own = (shares[0] + shares[1] - (shares[1] - shares[0]) ** 2) / 4 if kind == "net" else place * (1 - place)
+    number = np.asarray(_effective(own, spread.variance / scale**2, spread=spread, n=n, conf_level=check_conf_level(conf_level)))
     if kind == "net":
-        return net_share_limits(np.asarray(shares[0]), np.asarray(shares[1]), n=np.asarray(number), conf_level=conf_level)
-    found = wilson_limits(np.asarray(place), n=np.asarray(number), conf_level=conf_level)
-    return Interval(*(low + scale * value for value in found))
+        found = net_share_limits(np.asarray(shares[0]), np.asarray(shares[1]), n=number, conf_level=conf_level)
+        return Interval(*((low + scale / 2) + scale / 2 * value for value in found))
+    return Interval(*(low + scale * value for value in wilson_limits(np.asarray(place), n=number, conf_level=conf_level)))
 
 
 def _effective(own: float, variance: float, *, spread: Spread, n: int, conf_level: float) -> float:
