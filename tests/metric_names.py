@@ -36,5 +36,6 @@ NAMED_OTHERWISE = {
     "funnel": "conversion",
     "conversion_by_period": "conversion",
     "revenue_definitions": "mrr",
+    "nonresponse_bounds": "nonresponse_low",
 }
 """What their main metric is called."""

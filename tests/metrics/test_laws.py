@@ -97,6 +97,11 @@ ONE_ACCOUNT = {
     "retention_definitions",
 }  # says nothing of others
 FACTS = {
+    "response_rate_naive",
+    "nonresponse_width",
+    "weighting_design_effect",
+    "effective_answers",
+    "uncovered_share",
     "success_vs_satisfaction_equivalence",
     "success_coverage",
     "pending_goals",
