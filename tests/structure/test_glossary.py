@@ -85,7 +85,10 @@ def calibrated() -> dict[str, pd.DataFrame]:
     tables = {"accounts": sold[["account_id", "started_at"]], "subscriptions": sold.assign(subscription_id=sold["account_id"])}
     ds, options = cs.read_dataset(tables, as_of="2025-12-31"), {"horizon": "30d", "gap": "7d", "features": ["mrr", "tenure_days"]}
     fit, told = cs.fit_health(ds, **options), cs.health_predictions(ds, **options, weights={"mrr": 1}, fewest=5)
+    asked = pd.DataFrame({"response_id": number, "account_id": number.astype(str), "survey": "nps", "asked_at": start, "answered_at": start})
+    answered = cs.read_dataset({**tables, "responses": asked.assign(score=number % 11)}, as_of="2025-12-31")
     return {
+        "score_gain": cs.score_gain(answered, over=["mrr"], horizon="30d", gap="7d", fewest=5),
         "fit_health": pd.concat([fit.coefficients, fit.predict(cs.health_features(ds, features=options["features"]))], ignore_index=True),
         **{name: getattr(cs, name)(told) for name in ("backtest_health", "health_calibration", "band_churn", "forecast_drift")},
     }
