@@ -8,7 +8,7 @@ from cs_analysis import glossary
 from cs_analysis.errors import ParameterError
 from cs_analysis.report.markup import Card
 from cs_analysis.show.tables import n_text
-from cs_analysis.show.text import Grain, amount_text, difference_text, grain_of, interval_text, period_text, value_text
+from cs_analysis.show.text import Grain, amount_text, difference_text, grain_of, interval_text, period_text, titled, value_text
 from cs_analysis.stats.estimates import COLUMNS
 from cs_analysis.stats.intervals import Interval, difference
 
@@ -33,7 +33,7 @@ def card(table: pd.DataFrame, period: pd.Timestamp, *, end: pd.Timestamp, langua
     interval = interval_text(now["conf_low"], now["conf_high"], now["unit"], language=language)
     return (
         Card(
-            title=f"{entry.title}, {name}",
+            title=f"{titled(entry.title, str(now['unit']), language)}, {name}",
             value=value_text(now["estimate"], now["unit"], language),
             interval=interval or glossary.label("no_interval", language),
             base="" if now["n"] == now["estimate"] else f"{glossary.label('n', language)} = {n_text(now['n'], language)} ({entry.denominator})",
