@@ -168,10 +168,12 @@ def standardised_score(
         The answers of all waves, those of the first, or column -> (category -> share); of several columns each by itself (raking).
     columns : str or list of str
         Columns of `responses` or `accounts` whose combinations are the cells; a mapping names its own.
-    measure, scale, collapse, conf_level
+    measure, scale, collapse
         As for `weighted_score`.
     by : str or list of str, optional
         Columns to group by; each group has a mix of its own.
+    conf_level : float
+        Level of the limits.
 
     Returns
     -------

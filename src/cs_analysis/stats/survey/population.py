@@ -97,7 +97,7 @@ def _of_totals(table: pd.DataFrame, margins: Margins, *, at_most: float | None) 
         given = pd.Series(dict(totals.items()), dtype="float64")
         here = given.index.isin(table[column].unique()) | ~(given > 0)
         uncovered |= {_named([column], (category,)): float(size / given.sum()) for category, size in given[~here].items()}
-        kept[column] = given[here] * (given.sum() / given[here].sum())
+        kept[column] = given[here] * (given.sum() / given[here].sum() if given[here].sum() > 0 else 0.0)
     if not len(table) or any(not totals.sum() > 0 for totals in kept.values()):
         return Represented(None, uncovered)
     return Represented(rake(table, kept, at_most=at_most), uncovered)
