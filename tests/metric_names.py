@@ -26,6 +26,8 @@ OTHERS = {
     "band_churn",
     "forecast_drift",
     "score_gain",
+    "tagger_quality",
+    "comment_examples",
 }
 """They return no estimates, or not from the dataset alone; each has laws in tests of its own."""
 
@@ -37,5 +39,6 @@ NAMED_OTHERWISE = {
     "conversion_by_period": "conversion",
     "revenue_definitions": "mrr",
     "nonresponse_bounds": "nonresponse_low",
+    "comment_keywords": "keyword_log_ratio",
 }
 """What their main metric is called."""
