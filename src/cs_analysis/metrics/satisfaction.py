@@ -107,10 +107,12 @@ def csat(
 
     Parameters
     ----------
-    source, period, by, unit, interval, rng, conf_level : as in `nps`
-        Here `score` limits are Wilson's, and `adjusted_wald` those of Agresti and Coull.
+    source : Dataset or data frame
+        As for `nps`.
     scale : str or Scale, optional
         `csat_5` (top box 4-5), `csat_7` (6-7), `csat_10` (9-10), `smile_3` (3), or one of your own; a list of them gives rows for each.
+    period, by, unit, interval, rng, conf_level : as in `nps`
+        Here `score` limits are Wilson's, and `adjusted_wald` those of Agresti and Coull.
 
     Returns
     -------
@@ -156,10 +158,12 @@ def ces(
 
     Parameters
     ----------
-    source, period, by, unit, interval, rng, conf_level : as in `nps`
-        Limits as in `csat`.
+    source : Dataset or data frame
+        As for `nps`.
     scale : str or Scale, optional
         `ces_7` (the usual one), `ces_5`, `ces_1`, or one of your own; a list of them gives rows for each.
+    period, by, unit, interval, rng, conf_level : as in `nps`
+        Limits as in `csat`.
 
     Returns
     -------
