@@ -43,7 +43,7 @@ def test_a_cell_that_a_replicate_loses_is_left_out_of_it() -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("raked", [False, True])
 def test_the_jackknife_is_weighting_anew_without_each_account(seed: int, raked: bool) -> None:
-    rows, margins = sample(seed, accounts=14)
+    rows, margins = sample(seed, accounts=25)
 
     def mean(part: pd.DataFrame) -> float:
         weights = rake(part, margins) if raked else post_stratify(part["size"], margins["size"])
