@@ -5,6 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+COMMENTS = (
+    "Much too slow",
+    "Zu teuer für uns",
+    "Destek ekibi çok yavaş",
+    "Support is slow to answer",
+    "It does the job",
+    "Easy to use",
+    "Great team and easy to use",
+)
+
 
 def company(seed: int = 3, size: int = 60) -> dict[str, pd.DataFrame]:
     """Return the company: tables whose rows reach half a year beyond March 2026."""
@@ -43,6 +53,8 @@ def company(seed: int = 3, size: int = 60) -> dict[str, pd.DataFrame]:
     late = asked["asked_at"] + pd.to_timedelta(rng.integers(1, 400, 200), "h")
     answered = asked.assign(answered_at=late.where(rng.random(200) < 0.6), score=rng.integers(0, 11, 200).astype(float))
     answered["score"] = answered["score"].where(answered["answered_at"].notna())
+    spoke = answered["score"].notna() & (answered.index % 4 > 0)
+    answered["comment"] = [COMMENTS[int(score) * len(COMMENTS) // 11] if said else None for score, said in zip(answered["score"], spoke, strict=True)]
     alike = {"csat": answered["score"] // 2.5 + 1, "ces": answered["score"] * 6 // 10 + 1, "fcr": answered["score"] // 6}  # 1 to 5, 1 to 7, no or yes
     said = [answered.assign(survey=survey, score=score, response_id=answered["response_id"] + 200 * k) for k, (survey, score) in enumerate(alike.items(), 1)]
     answered = pd.concat([answered, *said], ignore_index=True)

@@ -51,6 +51,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
 COMPARING = {"conversion_difference", "conversion_change", "customer_time_difference"}  # their groups are set against each other
 WITHOUT_LIMITS = {
+    "comment_themes",
     "success_vs_satisfaction",
     "renewal_by_score",
     "satisfaction_by_response_time",
@@ -97,6 +98,12 @@ ONE_ACCOUNT = {
     "retention_definitions",
 }  # says nothing of others
 FACTS = {
+    "keyword_g2",
+    "keyword_adjusted_p_value",
+    "keyword_target",
+    "keyword_reference",
+    "discovered_themes",
+    "theme_stability",
     "response_rate_naive",
     "nonresponse_width",
     "weighting_design_effect",

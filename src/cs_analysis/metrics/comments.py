@@ -12,9 +12,11 @@ from cs_analysis.data.dataset import Dataset
 from cs_analysis.errors import ParameterError
 from cs_analysis.facts.comments.codebook import Codebook, read_codebook
 from cs_analysis.facts.comments.duplicates import duplicate_groups
+from cs_analysis.facts.comments.language import OTHER, UNKNOWN
 from cs_analysis.facts.comments.quality import ALL, packaged_counts, tagging_counts
 from cs_analysis.facts.comments.rows import answer_rows, comment_rows, distinct
 from cs_analysis.facts.comments.tagging import tagged
+from cs_analysis.facts.comments.text import LANGUAGES
 from cs_analysis.facts.groups import By, as_named, group_columns
 from cs_analysis.stats.clusters import Units, clustered_share, linear_number
 from cs_analysis.stats.estimates import check_conf_level, estimates, stack
@@ -101,11 +103,11 @@ def comment_languages(source: Dataset | Any, *, survey: str | None = None, by: B
     [['de', 0.5], ['en', 0.5]]
     """
     rows, keys = comment_rows(source, survey, by=by), group_columns(by)
-    named = sorted(rows["language"].unique())
-    shares = [_shares(rows, keys, flag=(rows["language"] == name).to_numpy(), metric="comment_languages", conf_level=conf_level) for name in named]
-    parts = [_keyed(table, language=name) for table, name in zip(shares, named, strict=True)]
-    empty = _keyed(_shares(rows, keys, flag=rows["kind"].notna().to_numpy(), metric="comment_languages", conf_level=conf_level), language=ALL)
-    return as_named(_sorted(stack(parts) if parts else empty, [*keys, "language"]))
+    parts = [
+        _keyed(_shares(rows, keys, flag=(rows["language"] == name).to_numpy(), metric="comment_languages", conf_level=conf_level), language=name)
+        for name in (*LANGUAGES, OTHER, UNKNOWN)
+    ]
+    return as_named(_sorted(stack(parts), [*keys, "language"]))
 
 
 def comment_copies(source: Dataset | Any, *, survey: str | None = None, threshold: float = 0.7, by: By = None, conf_level: float = 0.95) -> pd.DataFrame:
@@ -286,7 +288,7 @@ def _corrected(rows: pd.DataFrame, keys: list[str], *, flag: Flags, found: pd.Da
     share = found["estimate"].to_numpy()
     units = Units(groups, pd.factorize(rows["account_id"])[0], 1.0)
     n = linear_number(share, flag - share[groups], np.ones(len(rows)), base=found["n"].to_numpy("float64"), units=units, conf_level=conf_level)
-    known, counted = np.nan_to_num(share), np.nan_to_num(n)
+    known, counted = np.nan_to_num(share), np.where(np.isfinite(n), n, found["n"].to_numpy("float64"))
     limits = corrected_prevalence(
         known, counted, sensitivity=Counts(right["hits"], right["mentions"]), specificity=Counts(right["clear"], right["without"]), conf_level=conf_level
     )

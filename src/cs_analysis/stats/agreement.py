@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,7 @@ def adjusted_rand_index(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     return 1.0 if most == expected else float((both - expected) / (most - expected))
 
 
-def matched_overlap(first: Sequence[frozenset[str]], second: Sequence[frozenset[str]]) -> Floats:
+def matched_overlap(first: Sequence[frozenset[Any]], second: Sequence[frozenset[Any]]) -> Floats:
     """Return, for each set of the first list, the Jaccard index with its partner in the second, partners chosen one to one for the largest sum.
 
     References

@@ -6,7 +6,6 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
@@ -20,6 +19,7 @@ TOP_WORDS = 8
 _SHUFFLES = 39  # an eigenvalue above the largest of so many has a chance of 1 in 40 where words are random
 _HALVES = 10
 _MOST = 12
+_LEAST = 0.1  # of the weight of a theme's first word
 
 
 class Themes(NamedTuple):
@@ -47,9 +47,8 @@ def word_themes(present: sparse.csr_matrix, names: list[str], *, rng: np.random.
         return Themes([], np.zeros(0))
     weighted = _weighted(present)
     order = _top(weighted, count)
-    sets = [frozenset(row.tolist()) for row in order]
     halves = [rng.permutation(present.shape[0])[: present.shape[0] // 2] for _ in range(_HALVES)]
-    again = [matched_overlap(sets, [frozenset(row.tolist()) for row in _top(weighted[np.sort(half)], count)]) for half in halves]
+    again = [matched_overlap([*map(frozenset, order)], [*map(frozenset, _top(weighted[np.sort(half)], count))]) for half in halves]
     return Themes([[names[column] for column in row] for row in order], np.mean(again, axis=0))
 
 
@@ -97,9 +96,10 @@ def _weighted(present: sparse.csr_matrix) -> sparse.csr_matrix:
     return sparse.csr_matrix(sparse.diags(1 / np.where(length > 0, length, 1.0)) @ weighted)
 
 
-def _top(weighted: sparse.csr_matrix, count: int) -> npt.NDArray[np.int64]:
-    """Return the places of the first words of each theme."""
+def _top(weighted: sparse.csr_matrix, count: int) -> list[list[int]]:
+    """Return the places of the first words of each theme, without those of next to no weight."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # what an unfinished search gives is judged by its stability
         parts = NMF(n_components=count, init="nndsvd", random_state=0, max_iter=150, tol=1e-3).fit(weighted).components_
-    return np.asarray(np.argsort(-parts, axis=1, kind="stable")[:, :TOP_WORDS], dtype="int64")
+    order = np.argsort(-parts, axis=1, kind="stable")[:, :TOP_WORDS]
+    return [[place for place in row.tolist() if part[place] > _LEAST * part.max()] for row, part in zip(order, parts, strict=True)]
