@@ -310,7 +310,8 @@ def test_one_touch_is_the_truth_of_the_simulated_company() -> None:
 def test_limits_hold_the_truth_where_tickets_of_an_account_are_alike(repository: Path) -> None:
     """A short run of benchmarks/coverage/first_contact.py: 150 groups of 20 accounts; the simulation error of 95 % is 1.8 points."""
     spec = importlib.util.spec_from_file_location("first_contact_study", repository / "benchmarks" / "coverage" / "first_contact.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     study = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(study)
     held = study.study(150, accounts_each=20, seed=1).set_index("figure")

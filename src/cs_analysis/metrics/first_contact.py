@@ -58,7 +58,8 @@ def first_contact_resolution(
     figure) leaves the slow and the unsolved out, and takes young ones for solved which come back later.
 
     Left out is what is not on record: tickets without an answer to the survey, resolved ones without `touches` or flag, and for these two
-    definitions the ones opened again after `solve_within`, whose values were written over later.
+    definitions the ones opened again after `solve_within`, whose values were written over later. A ticket resolved anew after a reopening
+    counts with its last resolution, the only one on record.
 
     Parameters
     ----------
@@ -96,9 +97,10 @@ def first_contact_resolution(
 
     References
     ----------
-    Zendesk (2024), How are one-touch resolutions calculated? (solved or closed tickets with one agent reply). Freshworks (2023), How do you calculate
-    FCR? (resolved tickets without a further customer interaction, over those resolved in the period: the naive form). Intercom (2024), Reporting metrics
-    and attributes (closed once, with one teammate). ICMI (2013), Metric of the day: first contact resolution (the customer says it).
+    Help pages and guides, as read in 2026: Zendesk, How are one-touch resolutions calculated? (solved tickets with one agent reply). Freshworks, How do you
+    calculate FCR? (resolved tickets without a further customer interaction, over those resolved in the period: the naive form). Intercom, Reporting metrics
+    and attributes (closed once, with one teammate). MetricNet, Desktop support metrics, part 5 (the technician's tick or the customer's answer). SQM Group,
+    First call resolution measurement best practice (no repeat call; the customer's answer is held to be the most accurate).
     Korn and Graubard (1998), Survey Methodology 24, 193-201 (limits).
 
     Examples
