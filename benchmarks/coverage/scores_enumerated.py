@@ -213,8 +213,8 @@ def by_account(ways: np.ndarray, joint: np.ndarray) -> Interval:
     return share_vote_limits(kinds[:, 1] / size, votes=votes, how=How())
 
 
-NET_SHARES = [(0.3, 0.3, 0.4), (0.1, 0.2, 0.7), (0.5, 0.3, 0.2), (0.05, 0.1, 0.85)]
-TOP_SHARES = [(0.5, 0.5), (0.3, 0.7), (0.2, 0.8), (0.1, 0.9)]
+NET_SHARES = [(0.3, 0.3, 0.4), (0.1, 0.2, 0.7), (0.5, 0.3, 0.2), (0.05, 0.1, 0.85), (0.1, 0.0, 0.9), (0.02, 0.03, 0.95)]
+TOP_SHARES = [(0.5, 0.5), (0.3, 0.7), (0.2, 0.8), (0.1, 0.9), (0.05, 0.95)]
 
 
 def of_accounts(score: str, sizes: dict[int, int], alike: float) -> list[dict[str, object]]:

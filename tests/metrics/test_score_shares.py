@@ -61,6 +61,8 @@ def test_without_answers_no_row_and_no_nonsense() -> None:
     found = cs.score_shares(pd.DataFrame({"score": [], "team": []}), by="team")
     assert found.columns.tolist() == ["team", "score", "metric", "unit", "estimate", "conf_low", "conf_high", "n"]
     assert found.empty
+    with pytest.raises(ParameterError, match="may not be called 'score' here"):
+        cs.score_shares(pd.DataFrame({"score": [1]}), by="score")
     with pytest.raises(ParameterError, match="conf_level"):
         cs.score_shares(pd.DataFrame({"score": [1]}), conf_level=2)
     with pytest.raises(ParameterError, match="period needs a Dataset"):

