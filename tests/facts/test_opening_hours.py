@@ -55,6 +55,7 @@ def test_it_is_the_calendars_clock_to_the_microsecond(calendar: cs.Calendar) -> 
     assert found["observed"].all()
 
 
+@pytest.mark.slow
 @each_calendar
 def test_it_is_the_number_of_open_minutes(calendar: cs.Calendar) -> None:
     rng = np.random.default_rng(3)

@@ -70,6 +70,7 @@ def test_groups_come_from_accounts_and_a_missing_one_has_a_name() -> None:
     assert message_waits(ds, by="segment")["by.segment"].tolist() == ["x", "(missing)"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_random_conversations_equal_a_plain_loop(seed: int) -> None:
     rng = np.random.default_rng(seed)

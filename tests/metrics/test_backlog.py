@@ -126,6 +126,7 @@ def plain(tickets: pd.DataFrame, calendar: cs.Calendar, period: str) -> pd.DataF
     return pd.DataFrame.from_dict(lines, orient="index").astype("float64")
 
 
+@pytest.mark.slow
 def test_without_tickets_it_says_so() -> None:
     ds = company(tickets_of(("a", "03", "09", None)))
     with pytest.raises(cs.errors.NotEnoughDataError, match="backlog needs tickets"):

@@ -121,6 +121,7 @@ LAWS = {  # days of a resolution, the window in which tickets are opened such th
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", LAWS)
 def test_with_half_of_the_tickets_open_the_median_is_right_and_the_naive_one_less_than_half_of_it(law: str) -> None:
     """Exponential of mean m, opened evenly over w: open are m / w (1 - exp(-w / m)), a half at w = 1.5936 m; the resolved have the median .324 m."""
@@ -149,6 +150,7 @@ def test_what_remains_by_hand() -> None:
     assert found[["age_days", "estimate", "n"]].to_numpy().tolist() == [[0, 2, 4], [1, 3, 3], [4, 4, 1]]
 
 
+@pytest.mark.slow
 def test_at_age_0_all_remains() -> None:
     ds = company(random_tickets(seed=5, size=120))
     start = cs.remaining_time(ds, ages=["0d"]).drop(columns="age_days").assign(metric=["resolution_time", "resolution_time_90"])
@@ -168,6 +170,7 @@ def test_a_period_is_that_in_which_the_wait_began() -> None:
         pd.testing.assert_frame_equal(of_week, alone)
 
 
+@pytest.mark.slow
 def test_a_group_may_be_a_number_or_missing() -> None:
     ds = company(random_tickets(seed=6, size=100), seats=pd.array([1, 2, None] * 4, dtype="Int64"), touch=["high", None] * 6)
     found = cs.response_time(ds, by=["seats", "touch"])
@@ -188,6 +191,7 @@ def test_all_open_all_at_once_and_a_single_ticket() -> None:
     assert single[["estimate", "n"]].to_numpy().tolist() == [[0.5, 1]] * 4 + [[0, 1]]
 
 
+@pytest.mark.slow
 def test_without_tickets_it_says_so() -> None:
     with pytest.raises(cs.errors.NotEnoughDataError, match="nothing of a known account was opened by 2026-02-28"):
         cs.response_time(company(week()).at("2026-02-28"))
