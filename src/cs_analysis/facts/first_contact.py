@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
@@ -42,7 +43,7 @@ def ticket_outcomes(ds: Dataset, *, same: Same | None, survey: str, by: By) -> p
     survey about the ticket), then `touches` (float), `flag` and `yes` (what that answer said; boolean). What is not on record is missing.
     """
     tickets = _tickets(ds, same, by=by)
-    repeats = _repeats(tickets)
+    repeats = _repeats(ds, tickets)
     joined = tickets.left_join(repeats, tickets.ticket_id == repeats.repeat_of).drop("repeat_of", "kind")
     found = engine_of(ds).run(joined.order_by("ticket_id")).merge(survey_answers(ds, survey), on="ticket_id", how="left")
     return found.astype(dict.fromkeys(_INSTANTS, "datetime64[us]") | {"touches": "float64", "flag": "boolean", "yes": "boolean"})
@@ -119,12 +120,20 @@ def _tickets(ds: Dataset, same: Same | None, *, by: By) -> ir.Table:
     return engine_of(ds).stage(rows.select(*group_columns(by), *names, flag=rows.first_contact_resolved, kind=kind))
 
 
-def _repeats(tickets: ir.Table) -> ir.Table:
-    """Return for each ticket the opening of the next one of its account and kind, at or after its resolution."""
-    first = tickets.select(repeat_of="ticket_id", owner="account_id", about="kind", since="resolved_at")
-    second = tickets.select("account_id", "kind", "opened_at", again="ticket_id")
-    following = first.inner_join(
-        second,
-        [first.owner == second.account_id, first.about == second.kind, second.opened_at >= first.since, second.again != first.repeat_of],
-    )
-    return following.group_by("repeat_of").agg(repeat_at=following.opened_at.min())
+def _repeats(ds: Dataset, tickets: ir.Table) -> ir.Table:
+    """Return for each ticket the opening of the next one of its account and kind, at or after its resolution.
+
+    Openings are numbered, and the number of openings before a resolution says which one follows: that, or where it is the ticket's own, the next.
+    Comparing all tickets of an account with each other would take forever where one account stands for all.
+    """
+    of = ["account_id", "kind", "ticket_id"]
+    openings = tickets.select(*of, at="opened_at", opened=ibis.literal(1))
+    both = openings.union(tickets.filter(tickets.resolved_at.notnull()).select(*of, at="resolved_at", opened=ibis.literal(0)))
+    so_far = ibis.window(group_by=["account_id", "kind"], order_by=["at", "opened", "ticket_id"], rows=(None, 0))
+    numbered = engine_of(ds).stage(both.mutate(number=both.opened.sum().over(so_far).cast("int64")))
+    resolved = numbered.filter(numbered.opened == 0)
+    wanted = resolved.mutate(number=resolved.number + 1).union(resolved.mutate(number=resolved.number + 2)).drop("at", "opened")
+    following = numbered.filter(numbered.opened == 1).select("account_id", "kind", "number", again="ticket_id", again_at="at")
+    found = wanted.inner_join(following, ["account_id", "kind", "number"])
+    others = found.filter(found.again != found.ticket_id)
+    return others.group_by(repeat_of=others.ticket_id).agg(repeat_at=others.again_at.min())
