@@ -119,6 +119,9 @@ def resolution_time(
     after its resolution is open, and one resolved after its reopening is resolved then. The first is settled once it has happened; the last can be
     undone, so that its curve at an earlier `as_of` can lie higher.
 
+    Records that begin with the tickets open at that time, without those solved before, hold too many slow ones: leave out what was opened
+    before the records begin.
+
     Parameters
     ----------
     ds : Dataset
