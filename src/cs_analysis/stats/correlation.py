@@ -35,7 +35,9 @@ class Correlation(NamedTuple):
 
     @property
     def z(self) -> tuple[float, float]:
-        """Return Fisher's transform of the correlation and its standard error, on which limits are symmetric."""
+        """Return Fisher's transform of the correlation and its standard error, on which limits are symmetric; missing without an error."""
+        if not self.error > 0:
+            return float("nan"), float("nan")
         return float(np.arctanh(self.near)), self.error / (1 - self.near**2)
 
     def limits(self, conf_level: float) -> Interval:

@@ -176,15 +176,19 @@ def tost_by_limits(limits: Callable[[float], Interval], *, low: float, high: flo
     middle = limits(0.5)
     if not np.isfinite([middle.conf_low, middle.conf_high]).all():
         return Equivalence(float("nan"), float("nan"))
-    above = _smallest(lambda level: float(limits(level).conf_low) > low, inside=float(middle.estimate) > low)
-    below = _smallest(lambda level: float(limits(level).conf_high) < high, inside=float(middle.estimate) < high)
-    return Equivalence(above, below)
+
+    def above(bound: float) -> float:
+        return _smallest(lambda level: float(limits(level).conf_low) > bound)
+
+    def below(bound: float) -> float:
+        return _smallest(lambda level: float(limits(level).conf_high) < bound)
+
+    estimate = float(middle.estimate)
+    return Equivalence(above(low) if estimate > low else 1 - below(low), below(high) if estimate < high else 1 - above(high))
 
 
-def _smallest(excluded: Callable[[float], bool], *, inside: bool) -> float:
-    """Return the smallest one-sided level at which the bound is excluded, by halving; 0.5 and more where the estimate does not lie inside."""
-    if not inside:
-        return 1.0
+def _smallest(excluded: Callable[[float], bool]) -> float:
+    """Return the smallest one-sided level, up to one half, at which the bound is excluded, by halving."""
     never, always = 0.0, 0.5
     while always - never > _FINEST * max(always, 1e-3):
         p = (never + always) / 2
