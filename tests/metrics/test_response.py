@@ -88,6 +88,9 @@ def test_a_period_without_a_request_as_old_as_the_window_has_no_rate_yet() -> No
     assert rates.index.tolist() == [pd.Timestamp("2026-01-01"), pd.Timestamp("2026-02-01")]
     assert rates.tolist()[0] == pytest.approx(2 / 3)
     assert np.isnan(rates.tolist()[1])
+    heard = found[found["metric"] == "account_response_rate"]
+    assert heard["n"].tolist() == [2, 0]
+    assert heard["estimate"].isna().tolist() == [False, True]
     with pytest.raises(ParameterError, match="period needs a Dataset"):
         cs.response_rate(table, period="month")
 

@@ -64,7 +64,8 @@ def response_rate(
         Estimates with the keys of `by`, `survey` and `period`, unit `share`. Metric `response_rate`, `n` = requests, limits clustered by account
         (missing where several requests all come from one account); missing while no request of the row is as old as the window. Metric `response_rate_naive`
         (with a window): answered so far over all requests, a fact without limits, `n` = requests. Metric `account_response_rate`: of the
-        accounts with a request as old as the window, the share that answered one of those in time, Wilson limits, `n` = these accounts.
+        accounts with a request as old as the window, the share that answered one of those in time, Wilson limits, `n` = these
+        accounts; missing where there is none.
 
     Raises
     ------
@@ -92,14 +93,15 @@ def response_rate(
     until = known_until(source, rows)
     if within is None:
         share = _share_so_far(rows, keys, conf_level=conf_level)
-        return as_named(stack([share, _accounts_heard(rows, rows["answered"], keys, conf_level=conf_level)]))
+        everybody = pd.Series(True, index=rows.index)
+        return as_named(stack([share, _accounts_heard(rows, keys, due=everybody, heard=rows["answered"], conf_level=conf_level)]))
     window = fixed_days(within, name="within") * _DAY
     waits = rows.assign(duration_days=(rows["answered_at"].fillna(until) - rows["asked_at"]) / _DAY, observed=rows["answered"])
     share = share_within(waits, keys, horizon=window, cluster="account_id", conf_level=conf_level).assign(metric="response_rate")
     due = rows["asked_at"] + window <= until
     in_time = rows["answered_at"] - rows["asked_at"] <= window
     naive = _share_so_far(rows, keys, conf_level=conf_level).assign(metric="response_rate_naive", conf_low=np.nan, conf_high=np.nan)
-    return as_named(stack([share, naive, _accounts_heard(rows[due], in_time[due], keys, conf_level=conf_level)]))
+    return as_named(stack([share, naive, _accounts_heard(rows, keys, due=due, heard=in_time, conf_level=conf_level)]))
 
 
 def nonresponse_bounds(
@@ -187,12 +189,11 @@ def _share_so_far(rows: pd.DataFrame, keys: list[str], *, conf_level: float) -> 
     return estimates(shown, metric="response_rate", unit="share", **share._asdict(), n=np.bincount(group, cells["count"]))
 
 
-def _accounts_heard(rows: pd.DataFrame, heard: pd.Series, keys: list[str], *, conf_level: float) -> pd.DataFrame:
-    accounts = rows.assign(heard=heard).groupby([*keys, "account_id"], sort=True, dropna=False)["heard"].max().reset_index()
-    shown, group = grouped(accounts, keys)
-    n = np.bincount(group, minlength=len(shown))
-    share = wilson(np.bincount(group, accounts["heard"], len(shown)), n, conf_level=conf_level)
-    return estimates(shown, metric="account_response_rate", unit="share", **share._asdict(), n=n)
+def _accounts_heard(rows: pd.DataFrame, keys: list[str], *, due: pd.Series, heard: pd.Series, conf_level: float) -> pd.DataFrame:
+    flags = rows.assign(due=due, heard=due & heard).groupby([*keys, "account_id"], sort=True, dropna=False)[["due", "heard"]].max().reset_index()
+    shown, group = grouped(flags, keys)
+    hits, n = (np.bincount(group, flags[name], len(shown)) for name in ("heard", "due"))
+    return estimates(shown, metric="account_response_rate", unit="share", **wilson(hits, n, conf_level=conf_level)._asdict(), n=n)
 
 
 def _bounds(rows: pd.DataFrame, values: np.ndarray, measure: Measure, *, extent: tuple[float, float], conf_level: float) -> Iterator[tuple[str, Interval]]:

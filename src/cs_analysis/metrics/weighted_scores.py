@@ -99,7 +99,8 @@ def weighted_score(
     DataFrame
         Estimates with the keys of `by` and `cell` ("(all)", or the part of the population without an answer that a row names), `n` = answers. Metrics
         `weighted_score` and `unweighted_score`, unit `points`, for `top` `share`, limits clustered by account (missing where several answers all come
-        from one account); `weighting_design_effect` (Kish, unit `ratio`), `effective_answers` (answers over that, unit `count`) and
+        from one account, or where raking fails without some account); `weighting_design_effect` (Kish, unit `ratio`),
+        `effective_answers` (answers over that, unit `count`) and
         `uncovered_share` (of the population in cells without an answer, which is left out of the weighted score; unit `share`, a row for each such cell too):
         facts without limits. No row for a group without an answer.
 

@@ -280,7 +280,7 @@ def _uncovered(columns: Mapping[str, pd.Series], totals: Mapping[str, pd.Series]
         empty = [category for category, total in totals[name].items() if total > 0 and category not in there]
         if empty:
             yield f"no weight can repair {name} {_listed(empty)}: a total but no row (collapse it with another, or leave it out and say so)"
-        unknown = list(dict.fromkeys(value for value in column if value not in totals[name].index))
+        unknown = [value for value in column.drop_duplicates() if value not in totals[name].index]
         if unknown:
             yield f"{name} {_listed(unknown)}: rows but no total (give one, 0 if it is none of the population)"
 
