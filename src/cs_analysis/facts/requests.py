@@ -12,10 +12,12 @@ from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset, cutoff, engine_of, relation
 from cs_analysis.data.surveys import SCALES, Scale, folded
 from cs_analysis.errors import MissingColumnsError, ParameterError
+from cs_analysis.facts.answer_scales import checked_scores, wanted_scale
 from cs_analysis.facts.groups import By, by_columns, group_columns, with_groups
 from cs_analysis.facts.periods import periods
+from cs_analysis.facts.response_columns import accounts_of, code_words, instants_of, named_missing, table_of
 from cs_analysis.facts.responses import usual_scale
-from cs_analysis.facts.score_tables import Measure, _accounts, _as_pandas, _checked_scores, _code_words, _instants, _named_missing, _wanted_scale
+from cs_analysis.facts.score_tables import Measure
 from cs_analysis.facts.subscriptions import customer_spells
 
 UNIT: Mapping[Measure, str] = MappingProxyType({"net": "points", "top": "share", "mean": "points"})
@@ -66,9 +68,9 @@ def scored_requests(source: Dataset | Any, survey: str, *, scale: str | Scale | 
     """
     rows = requests(source, survey, by=by)
     given = rows["scale"].fillna(usual_scale(survey))
-    wanted = _wanted_scale(given[rows["answered"]], survey, scale, known=source.scales if isinstance(source, Dataset) else SCALES)
+    wanted = wanted_scale(given[rows["answered"]], survey, scale, known=source.scales if isinstance(source, Dataset) else SCALES)
     rows = rows[(given == folded(wanted.name)) | (~rows["answered"] & rows["scale"].isna())].reset_index(drop=True)
-    scores = _checked_scores(rows["score"].dropna(), wanted).reindex(rows.index)
+    scores = checked_scores(rows["score"].dropna(), wanted).reindex(rows.index)
     return rows.assign(score=scores, top=scores.isin(wanted.top), bottom=scores.isin(wanted.bottom)), wanted
 
 
@@ -112,18 +114,18 @@ def _of_dataset(ds: Dataset, survey: str | None, by: By) -> pd.DataFrame:
 
 
 def _of_table(source: Any, survey: str | None, by: By) -> pd.DataFrame:
-    table = _as_pandas(source)
+    table = table_of(source)
     if missing := [column for column in ("asked_at", "answered_at", *by_columns(by)) if column not in table.columns]:
         raise MissingColumnsError(missing, table.columns, table="responses")
     empty = pd.Series(None, index=table.index, dtype="object")
-    answered_at = _instants(table["answered_at"])
+    answered_at = instants_of(table["answered_at"])
     rows = pd.DataFrame(
         {
-            **{group: _named_missing(table[column]) for column, group in zip(by_columns(by), group_columns(by), strict=True)},
-            "survey": _code_words(table.get("survey", empty), folded(survey or "(missing)")),
+            **{group: named_missing(table[column]) for column, group in zip(by_columns(by), group_columns(by), strict=True)},
+            "survey": code_words(table.get("survey", empty), folded(survey or "(missing)")),
             "scale": table.get("scale", empty).map(lambda word: word if pd.isna(word) else folded(str(word).strip())),
-            "account_id": _accounts(table),
-            "asked_at": _instants(table["asked_at"]),
+            "account_id": accounts_of(table),
+            "asked_at": instants_of(table["asked_at"]),
             "answered_at": answered_at,
             "score": table.get("score", empty),
             "answered": answered_at.notna() & table["score"].notna() if "score" in table else answered_at.notna(),
