@@ -67,6 +67,12 @@ class TestRows:
         ds = cs.read_dataset({"accounts": people, "responses": ROWS}, as_of="2026-03-31")
         assert scored_answers(ds, "nps", by=["segment"])[0]["by.segment"].tolist() == ["(missing)", "x", "x", "(missing)"]
 
+    def test_a_group_that_nobody_names_is_missing(self) -> None:
+        table = pd.DataFrame({"score": [9, 1], "team": [None, None], "part": [True, None]})
+        found = scored_answers(table, "nps", by=["team", "part"])[0]
+        assert found["by.team"].tolist() == ["(missing)"] * 2
+        assert found["by.part"].tolist() == [True, None]
+
     def test_a_survey_without_answers_is_an_empty_table(self) -> None:
         for source in (read(), ROWS):
             table, scale = scored_answers(source, "ces")
