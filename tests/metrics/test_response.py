@@ -187,3 +187,19 @@ def test_the_simulated_company_is_recovered() -> None:
     values = truth.of("nps").set_index("population")["value"]
     assert values["answering"] - values["asked"] > 5  # unhappy accounts answer less
     assert row(bounds, "nonresponse_low")["estimate"] < values["asked"] < row(bounds, "nonresponse_high")["estimate"]
+
+
+@pytest.mark.slow
+def test_the_outer_limits_hold_the_worst_case_in_19_of_20_samples() -> None:
+    """Half of 60 accounts' requests are silent and all silent ones are detractors; of the others 40 % are promoters and 20 % detractors."""
+    rng, held = np.random.default_rng(11), []
+    for _ in range(150):
+        account = np.repeat(np.arange(60), rng.integers(1, 4, 60))
+        happy = rng.beta(1, 1.5, 60)[account]  # mean 0.4
+        answered = rng.random(len(account)) < 0.5
+        score = np.where(rng.random(len(account)) < happy, 10.0, np.where(rng.random(len(account)) < 1 / 3, 0.0, 8.0))
+        table = pd.DataFrame({"account_id": account, "asked_at": START, "answered_at": START, "score": score})
+        table.loc[~answered, ["answered_at", "score"]] = [pd.NaT, np.nan]
+        low = row(cs.nonresponse_bounds(table, within=None), "nonresponse_low")
+        held.append(low["conf_low"] <= 0.5 * (40 - 20) - 50)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.05)  # the simulation error is 1.8 points
