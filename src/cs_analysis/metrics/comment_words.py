@@ -24,6 +24,7 @@ from cs_analysis.stats.estimates import COLUMNS, check_conf_level, estimates
 from cs_analysis.stats.keyness import keyness
 
 _SAME = {"detractors": "bottom", "passives": "middle", "promoters": "top"}
+_LATEST = 1000
 _EXAMPLE = ["theme", "score_class", "language", "comment", "answered_at", "account_id", "mentions"]
 
 
@@ -101,7 +102,8 @@ def comment_keywords(
 def comment_examples(source: Dataset | Any, *, survey: str | None = None, codebook: Any = None, per_theme: int = 3, by_class: bool = False) -> pd.DataFrame:
     """Masked comments that stand for each theme: those whose words are nearest to what the comments of the theme have in common.
 
-    E-mail addresses, telephone, account and card numbers are masked; names are not. Copies are left out. Comments stay what people wrote: a page or a list
+    E-mail addresses, telephone, account and card numbers are masked; names are not. Copies are left out, and of
+    more than 1,000 comments the latest are looked at. Comments stay what people wrote: a page or a list
     has to escape them, which those of this package do.
 
     Parameters
@@ -223,7 +225,8 @@ def _parts(rows: pd.DataFrame, by_class: bool) -> Iterator[tuple[str, str, pd.Da
 
 def _nearest(rows: pd.DataFrame, language: str, *, most: int) -> pd.DataFrame:
     """Return the comments whose words lie nearest to the mean of all, each text once, by weighted words and the cosine between them."""
-    shown = rows.assign(comment=[mask(text) for text in rows["comment"]], mentions=len(rows)).drop_duplicates("comment")
+    latest = rows.tail(_LATEST)
+    shown = latest.assign(comment=[mask(text) for text in latest["comment"]], mentions=len(rows)).drop_duplicates("comment")
     copies = duplicate_groups([" ".join(said(text, language)) for text in shown["comment"]])
     shown = shown[~pd.Series(copies, index=shown.index).duplicated()].reset_index(drop=True)
     table, _ = word_table(shown["comment"].tolist(), language)

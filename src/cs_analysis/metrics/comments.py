@@ -110,7 +110,7 @@ def comment_languages(source: Dataset | Any, *, survey: str | None = None, by: B
     return as_named(_sorted(stack(parts), [*keys, "language"]))
 
 
-def comment_copies(source: Dataset | Any, *, survey: str | None = None, threshold: float = 0.7, by: By = None, conf_level: float = 0.95) -> pd.DataFrame:
+def comment_copies(source: Dataset | Any, *, survey: str | None = None, threshold: float = 0.6, by: By = None, conf_level: float = 0.95) -> pd.DataFrame:
     """Share of comments that repeat an earlier one, word for word or nearly: templates, pasted answers, and words everybody uses.
 
     Parameters

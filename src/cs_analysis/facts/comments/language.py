@@ -48,23 +48,27 @@ def language_of(text: str) -> str:
 
 def languages_of(texts: Sequence[str]) -> list[str]:
     """Return the language of each text, as `language_of`; a word is weighed once however often it comes."""
-    seen: dict[str, Floats] = {}
-    return [_language(text, seen) for text in texts]
+    number: dict[str, int] = {}
+    found = [_words(text) for text in texts]
+    places = np.fromiter((number.setdefault(word, len(number)) for row in found for word in row or ()), dtype="int64")
+    owner = np.repeat(np.arange(len(texts)), [len(row or ()) for row in found])
+    weights = np.array([_weights(word) for word in number]).reshape(-1, len(_CLASSES))
+    total = np.stack([np.bincount(owner, column[places], len(texts)) for column in weights.T], axis=1)
+    first = np.argmax(total, axis=1)
+    ordered = np.sort(total, axis=1)
+    sure = ordered[:, -1] - ordered[:, -2] >= _SURE
+    return [
+        OTHER if row is None else _CLASSES[best] if row and clear else UNKNOWN for row, best, clear in zip(found, first.tolist(), sure.tolist(), strict=True)
+    ]
 
 
-def _language(text: str, seen: dict[str, Floats]) -> str:
-    plain = _NOT_TEXT.sub(" ", normalised(text))
-    if len(_OTHER_SCRIPT.findall(plain)) > len(plain) / 4:
-        return OTHER
-    found = _WORD.findall(lowered(plain, "en"))
-    if not found:
-        return UNKNOWN
-    for word in found:
-        if word not in seen:
-            seen[word] = _weights(word)
-    weight = sum((seen[word] for word in found), start=np.zeros(len(_CLASSES)))
-    second, first = np.argsort(weight, kind="stable")[-2:]
-    return _CLASSES[first] if weight[first] - weight[second] >= _SURE else UNKNOWN
+def _words(text: str) -> list[str] | None:
+    """Return the words of a text by which its language is told; None where it is not in Latin letters."""
+    plain = normalised(text)
+    plain = _NOT_TEXT.sub(" ", plain) if "@" in plain or "/" in plain or "[" in plain or "www" in plain else plain
+    if not plain.isascii() and len(_OTHER_SCRIPT.findall(plain)) > len(plain) / 4:
+        return None
+    return _WORD.findall(lowered(plain, "en"))
 
 
 def _weights(word: str) -> Floats:

@@ -37,14 +37,14 @@ class Tagger:
             for term in terms:
                 first, *second = parts_of(term, language)
                 self._terms.setdefault(first[0], []).append(_Term(place[theme], first, second[0] if second else ()))
-        listed = {word for group in self._terms.values() for term in group for word in (*term.first, *term.second)}
-        self._whole = {word for word in listed if ANY not in word}
-        self._stars = [word for word in listed if ANY in word]
+        self._listed = {word for group in self._terms.values() for term in group for word in (*term.first, *term.second)}
+        self._inside = [word for word in self._listed if word.startswith(ANY) and word.endswith(ANY)]
         self._seen: dict[str, Place] = {}
 
     def themes(self, text: str) -> set[int]:
         """Return the numbers of the themes that a text mentions."""
-        places = [self._patterns(word) for word in matching_words(text, self.language)]
+        seen = self._seen
+        places = [seen[word] if word in seen else self._patterns(word) for word in matching_words(text, self.language)]
         return {
             term.theme
             for start, patterns in enumerate(places)
@@ -55,10 +55,9 @@ class Tagger:
 
     def _patterns(self, word: str) -> Place:
         """Return the words of terms that a word of a comment is one of."""
-        if word not in self._seen:
-            found = {pattern for pattern in self._stars if _fits(word, pattern)}
-            self._seen[word] = frozenset(found | {word} if word in self._whole else found)
-        return self._seen[word]
+        forms = {word, *(word[:end] + ANY for end in range(1, len(word) + 1)), *(ANY + word[start:] for start in range(len(word)))}
+        found = frozenset(forms & self._listed | {pattern for pattern in self._inside if pattern.strip(ANY) in word})
+        return self._seen.setdefault(word, found)
 
 
 def tagged(texts: Sequence[str], languages: Iterable[str], codebook: Codebook) -> Flags:
@@ -71,15 +70,10 @@ def tagged(texts: Sequence[str], languages: Iterable[str], codebook: Codebook) -
     return flags
 
 
-def _fits(word: str, pattern: str) -> bool:
-    core = pattern.strip(ANY)
-    if pattern.startswith(ANY):
-        return core in word if pattern.endswith(ANY) else word.endswith(core)
-    return word.startswith(core)
-
-
 def _follows(part: tuple[str, ...], places: Sequence[Place], start: int) -> bool:
     """Tell whether the words of a part stand one after the other from a place on."""
+    if len(part) == 1:
+        return start < len(places) and part[0] in places[start]
     return start + len(part) <= len(places) and all(word in places[start + step] for step, word in enumerate(part))
 
 

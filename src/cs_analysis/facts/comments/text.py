@@ -11,7 +11,7 @@ LANGUAGES = ("en", "de", "tr")
 EMOJI = "[\u2600-\u27bf\U0001f1e6-\U0001f1ff\U0001f300-\U0001faff]"
 _INVISIBLE = re.compile(f"[\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff]|(?<!{EMOJI})(?<!\ufe0f)(?<![\U0001f3fb-\U0001f3ff])\u200d")
 _LIKE = str.maketrans({**dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63", "-"), **dict.fromkeys("\u2018\u2019\u02bc\u00b4`", "'")})
-_SPACE = re.compile(r"[^\S\n]+")
+_SPACE = re.compile(r"[^\S\n]{2,}|[^\S\n ]")
 _TURKISH = str.maketrans({"I": "ı", "İ": "i"})
 _FOLDED = {
     "de": str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}),
@@ -31,6 +31,8 @@ def normalised(text: str) -> str:
     >>> normalised("CRM’imiz\u00a0０３０\u2011１２")
     "CRM'imiz 030-12"
     """
+    if text.isascii():
+        return _SPACE.sub(" ", text.replace("`", "'")).strip()
     composed = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).translate(_LIKE)
     return _SPACE.sub(" ", composed).strip()
 
