@@ -144,6 +144,13 @@ def test_what_is_not_there_is_said() -> None:
         cs.first_contact_resolution(usual(), same="user")
 
 
+def test_without_tickets_there_are_no_rows_and_with_one_account_no_limits() -> None:
+    assert cs.first_contact_resolution(usual().at("2025-06-30"), by="topic", period="month").empty
+    alone = cs.first_contact_resolution(helpdesk(TICKETS[TICKETS["account_id"] == "b"]), definitions="one_touch").iloc[0]
+    assert (alone["estimate"], alone["n"]) == (0, 2)
+    assert alone[["conf_low", "conf_high"]].isna().all()
+
+
 def test_a_period_of_which_no_ticket_counts_is_missing() -> None:
     table = cs.first_contact_resolution(usual(), definitions="one_touch", period="month").set_index(["metric", "period"])
     honest, naive = table.loc["first_contact_resolution"], table.loc["first_contact_resolution_naive"]
