@@ -8,13 +8,11 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset, cutoff, engine_of, relation
 from cs_analysis.data.surveys import SCALES, Scale, folded
-from cs_analysis.errors import MissingColumnsError, ParameterError
+from cs_analysis.errors import MissingColumnsError
 from cs_analysis.facts.answer_scales import checked_scores, wanted_scale
 from cs_analysis.facts.groups import By, by_columns, group_columns, with_groups
-from cs_analysis.facts.periods import periods
 from cs_analysis.facts.response_columns import accounts_of, code_words, instants_of, named_missing, table_of
 from cs_analysis.facts.responses import usual_scale
 from cs_analysis.facts.score_tables import Measure
@@ -77,22 +75,6 @@ def scored_requests(source: Dataset | Any, survey: str, *, scale: str | Scale | 
 def known_until(source: Dataset | Any, rows: pd.DataFrame) -> pd.Timestamp:
     """Return the end of what is known (UTC, without zone): that of the dataset, or of a table its last instant."""
     return cutoff(source) if isinstance(source, Dataset) else rows[["asked_at", "answered_at"]].max().max()
-
-
-def in_period(source: Dataset | Any, instants: pd.Series, period: Period) -> pd.Series:
-    """Return the first day of the calendar period of each instant.
-
-    Raises
-    ------
-    ParameterError
-        The source is a table, which has no calendar.
-    """
-    if not isinstance(source, Dataset):
-        raise ParameterError("period needs a Dataset, whose calendar says where periods begin; pass the dataset instead of the table.")
-    first = instants.min() if len(instants) else cutoff(source) - pd.Timedelta(1, "us")
-    frame = periods(source, first, period=period, unfinished=True)
-    place = frame["starts_at"].searchsorted(instants, side="right") - 1
-    return pd.Series(frame["period"].to_numpy()[place], index=instants.index)
 
 
 def current_customers(ds: Dataset, *, by: By) -> pd.DataFrame:

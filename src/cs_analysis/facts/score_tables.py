@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cs_analysis.data.calendar import Period
-from cs_analysis.data.dataset import Dataset, engine_of
+from cs_analysis.data.dataset import Dataset, cutoff, engine_of
 from cs_analysis.data.surveys import SCALES, Scale, folded
 from cs_analysis.errors import MissingColumnsError, ParameterError
 from cs_analysis.facts.answer_scales import checked_scores, wanted_scale
@@ -76,8 +76,8 @@ def score_values(answers: pd.DataFrame, measure: Measure) -> npt.NDArray[np.floa
     return np.asarray(answers["top" if measure == "top" else "score"], dtype="float64")
 
 
-def with_period(source: Dataset | Any, answers: pd.DataFrame, period: Period) -> pd.DataFrame:
-    """Return scored answers of a dataset with the first day of the calendar period (`period`) in which each came.
+def with_period(source: Dataset | Any, rows: pd.DataFrame, period: Period, *, instant: str = "answered_at") -> pd.DataFrame:
+    """Return rows of a dataset with the first day of the calendar period (`period`) in which each came.
 
     Raises
     ------
@@ -86,10 +86,10 @@ def with_period(source: Dataset | Any, answers: pd.DataFrame, period: Period) ->
     """
     if not isinstance(source, Dataset):
         raise ParameterError("period needs a Dataset, whose calendar says where periods begin; pass the dataset instead of the table.")
-    first = answers["answered_at"].min() if len(answers) else source.as_of.tz_convert("UTC").tz_localize(None)
+    first = rows[instant].min() if len(rows) else cutoff(source) - pd.Timedelta(1, "us")
     frame = periods(source, first, period=period, unfinished=True)
-    place = frame["starts_at"].searchsorted(answers["answered_at"], side="right") - 1
-    return answers.assign(period=frame["period"].to_numpy()[place])
+    place = frame["starts_at"].searchsorted(rows[instant], side="right") - 1
+    return rows.assign(period=frame["period"].to_numpy()[place])
 
 
 def _rows_of_dataset(ds: Dataset, survey: str, by: By) -> pd.DataFrame:

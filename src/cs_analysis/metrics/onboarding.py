@@ -365,7 +365,7 @@ def onboarding_csat(
     ['onboarding_csat', 'onboarding_csat_highest', 'onboarding_csat_lowest']
     """
     check_conf_level(conf_level)
-    scale = scale_of(survey)
+    scale = scale_of(survey, scales=ds.scales)
     if scale is None:
         raise ParameterError(f"the survey must have a known scale, which {survey!r} has not; take one of csat, ces and nps.")
     names = steps_or_default(ds, steps, window=parse_window(within, name="within"))

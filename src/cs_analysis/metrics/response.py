@@ -13,8 +13,8 @@ from cs_analysis.data.dataset import Dataset
 from cs_analysis.data.surveys import Scale
 from cs_analysis.errors import NotEnoughDataError
 from cs_analysis.facts.groups import By, as_named, group_columns
-from cs_analysis.facts.requests import KIND, UNIT, extent_of, in_period, known_until, requests, scored_requests
-from cs_analysis.facts.score_tables import MEASURE, Measure, score_values
+from cs_analysis.facts.requests import KIND, UNIT, extent_of, known_until, requests, scored_requests
+from cs_analysis.facts.score_tables import MEASURE, Measure, score_values, with_period
 from cs_analysis.stats.clusters import clustered_share
 from cs_analysis.stats.estimates import check_conf_level, estimates, stack
 from cs_analysis.stats.intervals import Interval, wilson
@@ -89,7 +89,7 @@ def response_rate(
     if not len(rows):
         raise NotEnoughDataError("a response rate needs a request; there is none. Check the name of the survey and the date.")
     keys = [*group_columns(by), *([] if survey else ["survey"]), *(["period"] if period else [])]
-    rows = rows.assign(period=in_period(source, rows["asked_at"], period)) if period else rows
+    rows = with_period(source, rows, period, instant="asked_at") if period else rows
     until = known_until(source, rows)
     if within is None:
         share = _share_so_far(rows, keys, conf_level=conf_level)
