@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -227,3 +229,23 @@ def test_goals_are_needed(small: cs.Dataset) -> None:
     without = cs.read_dataset({"accounts": accounts(a="2026-01-01"), "responses": answers(("a", "2026-03-10", 5))}, as_of=AS_OF)
     with pytest.raises(cs.errors.MissingTableError, match="goals"):
         cs.success_vs_satisfaction(without)
+
+
+@pytest.mark.slow
+@pytest.mark.coverage
+@pytest.mark.parametrize("several", [False, True])
+def test_claims_are_as_rarely_false_as_they_promise(repository: Path, several: bool) -> None:
+    """A part of benchmarks/coverage/success_satisfaction.py: 300 samples a setting, simulation error of 5 % is 1.3 points."""
+    study = runpy.run_path(str(repository / "benchmarks" / "coverage" / "success_satisfaction.py"))
+    rng, goals = np.random.default_rng(4), study["GOALS"]["none, half, all"]
+
+    def claims(size: int, correlation: float) -> np.ndarray:
+        return np.nanmean([study["claims"](size, correlation, goals=goals, several=several, rng=rng) for _ in range(300)], axis=0)
+
+    few, many, at_margin, related = claims(20, 0.0), claims(1000, 0.0), claims(200, 0.2), claims(200, 0.3)
+    assert few[0] < 0.09  # related is claimed of 20 accounts without a relation ...
+    assert few[1] == 0  # ... and that there is none, never
+    assert many[1] > 0.95
+    assert at_margin[1] < 0.09  # a correlation as large as the margin is said to be smaller
+    assert related[0] > 0.95
+    assert min(few[2], many[2], at_margin[2], related[2]) > 0.91

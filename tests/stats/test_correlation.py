@@ -37,14 +37,22 @@ def weighted(x: np.ndarray, y: np.ndarray, weight: np.ndarray, method: str) -> f
     return float(mean[0] / np.sqrt(mean[1] * mean[2]))
 
 
+def corrected(sums: np.ndarray, x: np.ndarray, y: np.ndarray, owners: np.ndarray) -> np.ndarray:
+    """Return squared sums by cluster over the parts of the columns' variances that are left without the cluster."""
+    left = []
+    for values in (x, y):
+        place = stats.rankdata(values) - stats.rankdata(values).mean()
+        left.append([1 - (owners == each).mean() - np.sum(place[owners == each] ** 2) / np.sum(place**2) for each in range(owners.max() + 1)])
+    return sums**2 / np.prod(left, axis=0)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_the_error_is_that_of_the_derivatives(method: str) -> None:
     rng = np.random.default_rng(2)
     x, y, owners = rng.integers(0, 3, 40).astype(float), rng.integers(0, 5, 40).astype(float), rng.integers(0, 12, 40)
     one = np.ones(40)
     slopes = [(weighted(x, y, one + step, method) - weighted(x, y, one - step, method)) / 2e-5 for step in 1e-5 * np.eye(40)]
-    sums = np.bincount(owners, slopes)
-    expected = np.sqrt(np.sum(sums**2) * len(sums) / (len(sums) - 1))
+    expected = np.sqrt(np.sum(corrected(np.bincount(owners, slopes), x, y, owners)) * 11 / 12)
     assert rank_correlation(x, y, method=method, clusters=owners).error == pytest.approx(expected, rel=1e-6)
 
 
@@ -62,6 +70,7 @@ def test_rows_of_a_cluster_counted_twice_say_no_more(method: str) -> None:
     owners = np.tile(np.arange(len(ROWS)), 2)
     twice = rank_correlation(np.tile(ROWS["share"], 2), np.tile(ROWS["score"], 2), method=method, clusters=owners)
     assert (twice.estimate, twice.error, twice.freedom) == pytest.approx((once.estimate, once.error, once.freedom))
+    assert once.freedom == 148
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -72,7 +81,7 @@ def test_turning_a_column_round_turns_the_sign(method: str) -> None:
 
 def test_limits_are_symmetric_for_fishers_transform() -> None:
     found = rank_correlation(ROWS["share"], ROWS["score"])
-    half = special.stdtrit(148, 0.975) * found.error / (1 - found.estimate**2)
+    half = special.stdtrit(148, 0.975) * max(found.error / (1 - found.estimate**2), 1 / np.sqrt(149))
     limits = found.limits(0.95)
     np.testing.assert_allclose(limits, np.tanh(np.arctanh(found.estimate) + half * np.array([0, -1, 1])))
 
@@ -92,6 +101,18 @@ def test_distinct_values_are_compared_in_blocks(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("cs_analysis.stats.correlation._CELLS", 500)
     assert rank_correlation(ROWS["free"], ROWS["score"], method="kendall") == pytest.approx(whole)
     assert whole.estimate == pytest.approx(stats.kendalltau(ROWS["free"], ROWS["score"]).statistic)
+
+
+def test_an_error_that_is_luck_is_not_believed() -> None:
+    # Two accounts of 26 missed their goals and gave the middle score: the correlation is 0, and little that is in the rows could move it.
+    found = rank_correlation([0] * 2 + [1] * 24, [3] * 2 + [1, 5] * 12)
+    assert found.estimate == pytest.approx(0, abs=1e-12)
+    assert found.error < 0.12 < found.z[1]
+    assert found.limits(0.95).conf_high == pytest.approx(np.tanh(special.stdtrit(24, 0.975) / np.sqrt(25)))
+
+
+def test_where_one_account_makes_up_a_column_there_are_no_limits() -> None:
+    assert np.isnan(rank_correlation([0] + [1] * 24, [3] + [1, 5] * 12).limits(0.95).conf_low)
 
 
 def test_below_four_clusters_there_are_no_limits() -> None:

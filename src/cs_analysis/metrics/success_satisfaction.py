@@ -76,7 +76,7 @@ def success_vs_satisfaction(
 
         * `success_vs_satisfaction`, unit `ratio`: the correlation with limits, and the `verdict` "related" (the limits exclude 0), "no relation beyond
           the margin" (the test of equivalence says so; a relation that is shown but smaller than the margin too) or "not shown". Correlation and
-          limits are missing where all accounts are alike, the limits below four accounts.
+          limits are missing where all accounts are alike, the limits also below four accounts and where one account alone is unlike the others.
         * `success_vs_satisfaction_equivalence`, unit `share`: p value of that test, without limits.
         * `success_table_share`, unit `share`: each cell of `reached` and `satisfied`, Wilson limits.
         * `satisfied_by_success`, unit `share`: satisfied among those who reached and those who did not, `n` = they; in the row of "yes"
@@ -158,7 +158,7 @@ def _words(flags: pd.Series) -> pd.Series:
 def _relation(rows: pd.DataFrame, *, margin: float, method: Method, conf_level: float) -> Iterator[pd.DataFrame]:
     """Yield the correlation with the verdict, and the p value of equivalence."""
     share = rows["reached"] / rows["decided"]
-    found = Correlation(np.nan, np.nan, 0, np.nan)
+    found = Correlation(np.nan, np.nan, 0, np.nan, np.nan)
     if len(rows) and share.min() < share.max() and rows["good"].min() < rows["good"].max():
         found = rank_correlation(share, rows["good"], method=method, clusters=rows["account_id"])
     limits, p = found.limits(conf_level), tost_correlation(found, margin=margin)

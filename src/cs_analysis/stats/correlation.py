@@ -18,33 +18,38 @@ Integers = npt.NDArray[np.int64]
 Method = Literal["spearman", "kendall"]
 
 FEWEST = 4  # clusters
+_LEAST_LEFT = 1e-9
+_FREE = {"spearman": 1.0, "kendall": 2 / 3}  # error of independent rows without relation and ties, times the root of rows - 1
 _CELLS = 4_000_000  # comparisons held at a time: 32 MB each
 
 
 class Correlation(NamedTuple):
-    """A correlation, its standard error, and the degrees of freedom of that error (clusters - 2).
+    """A correlation, its standard error, and the degrees of freedom of that error: clusters - 2, fewer where clusters are of unequal size.
 
-    The error is missing below four clusters. A perfect correlation has the error and the place (`near`) of the correlation that the same rows have with
-    one more pair that contradicts them: their own says nothing.
+    The error is missing below four clusters, and where all rows but those of one cluster are alike in a column. A perfect correlation has the error and
+    the place (`near`) of the correlation that the same rows have with one more pair that contradicts them: their own says nothing. `least` is the
+    error, for Fisher's transform, of as many independent rows without any relation and without ties: where all but one or two rows have the same
+    value, the estimated error is a matter of luck and often far too small.
     """
 
     estimate: float
     error: float
-    freedom: int
+    freedom: float
     near: float
+    least: float
 
     @property
     def z(self) -> tuple[float, float]:
         """Return Fisher's transform of the correlation and its standard error, on which limits are symmetric; missing without an error."""
-        if not self.error > 0:
+        if np.isnan(self.error):
             return float("nan"), float("nan")
-        return float(np.arctanh(self.near)), self.error / (1 - self.near**2)
+        return float(np.arctanh(self.near)), max(self.error / (1 - self.near**2), self.least)
 
     def limits(self, conf_level: float) -> Interval:
         """Return the correlation with its limits."""
-        if not self.error > 0:
-            return Interval(self.estimate, np.nan, np.nan)
         place, error = self.z
+        if np.isnan(error):
+            return Interval(self.estimate, np.nan, np.nan)
         half = float(special.stdtrit(self.freedom, (1 + check_conf_level(conf_level)) / 2)) * error
         low, high = np.tanh(place - half), np.tanh(place + half)
         return Interval(self.estimate, float(min(low, self.estimate)), float(max(high, self.estimate)))
@@ -55,8 +60,8 @@ def rank_correlation(x: npt.ArrayLike, y: npt.ArrayLike, *, method: Method = "sp
 
     Spearman's is the correlation of the mid-ranks, tau-b the surplus of pairs in the same order over the geometric mean of the pairs that are not tied
     in x and not in y. Both are functions of means over rows and pairs of rows; what each row adds to their error to first order (its influence, the
-    limit of the jackknife) is summed by cluster. The textbook errors of Spearman's, also those made for ordinal data, suppose that there are no ties:
-    scores and shares of goals are mostly ties.
+    limit of the jackknife) is summed by cluster, with the jackknife's correction for few clusters. The textbook errors of Spearman's, also those made
+    for ordinal data, suppose that there are no ties: scores and shares of goals are mostly ties.
 
     Parameters
     ----------
@@ -94,17 +99,18 @@ def rank_correlation(x: npt.ArrayLike, y: npt.ArrayLike, *, method: Method = "sp
     first, second, groups = _checked(x, y, clusters)
     of = _kendall if _known(method) == "kendall" else _spearman
     estimate, influence = of(first, second)
-    number = int(groups.max()) + 1
+    number, least = int(groups.max()) + 1, _FREE[method] / np.sqrt(len(first) - 1)
     if number < FEWEST:
-        return Correlation(estimate, float("nan"), max(number - 2, 0), estimate)
+        return Correlation(estimate, float("nan"), 0.0, estimate, least)
     near = estimate
     if abs(estimate) > 1 - 1e-12:
         estimate = float(np.sign(estimate))
-        near, influence = of(*_contradicted(first, second, estimate))
-        groups = np.append(groups, number)
-    sums = np.bincount(groups, influence)
-    error = float(np.sqrt(np.sum(sums**2) * len(sums) / (len(sums) - 1)) / len(influence))
-    return Correlation(estimate, error, number - 2, near)
+        first, second, groups = *_contradicted(first, second, estimate), np.append(groups, number)
+        near, influence = of(first, second)
+    error = _error(influence, groups, places=[_places(values)[0] for values in (first, second)])
+    sizes = np.bincount(groups).astype("float64")
+    worth = float(np.sum(sizes**2) ** 2 / np.sum(sizes**4))  # Satterthwaite's number of clusters whose rows are alike
+    return Correlation(estimate, error, max(worth - 2, 1.0), near, least)
 
 
 def _known(method: str) -> str:
@@ -130,6 +136,20 @@ def _checked(x: npt.ArrayLike, y: npt.ArrayLike, clusters: npt.ArrayLike | None)
 def _contradicted(x: Floats, y: Floats, sign: float) -> tuple[Floats, Floats]:
     """Return the rows of a perfect correlation with one more, the most contrary there is."""
     return np.append(x, x.min()), np.append(y, y.max() if sign > 0 else y.min())
+
+
+def _error(influence: Floats, groups: Integers, *, places: list[Floats]) -> float:
+    """Return the standard error: influences summed by cluster, each sum blown up to what leaving the cluster out would move.
+
+    Leaving a cluster out takes its part h out of the variance of either column, which multiplies its influence by one over the root of (1 - h)(1 - h').
+    The error is missing where one cluster makes up a column: without it all rows would be alike.
+    """
+    sums, own = np.bincount(groups, influence), np.bincount(groups) / len(groups)
+    left = [1 - own - np.bincount(groups, place**2) / np.sum(place**2) for place in places]
+    if min(part.min() for part in left) < _LEAST_LEFT:
+        return float("nan")
+    blown = sums**2 / (left[0] * left[1])
+    return float(np.sqrt(np.sum(blown) * (len(sums) - 1) / len(sums)) / len(influence))
 
 
 def _spearman(x: Floats, y: Floats) -> tuple[float, Floats]:
