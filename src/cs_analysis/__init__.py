@@ -82,6 +82,7 @@ _PUBLIC = {
     "metrics.health_score": ("health_score", "health_score_parts", "health_bands", "health_change", "health_rollup"),
     "metrics.satisfaction": ("nps", "csat", "ces"),
     "metrics.score_shares": ("score_shares",),
+    "metrics.score_waves": ("score_change",),
     "metrics.support": ("response_time", "resolution_time", "remaining_time"),
     "metrics.backlog": ("backlog",),
     "metrics.first_contact": ("first_contact_resolution", "first_contact_agreement"),

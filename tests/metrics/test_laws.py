@@ -46,6 +46,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
         "adjust_for": "touch",
     },
     "customer_time_difference": {"horizon": "60d", "by": "segment"},
+    "score_change": {"period": "month"},  # the company answers in one quarter
     "renewal_by_score": {"every": "month", "horizon": "30d"},
 }
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
