@@ -31,7 +31,7 @@ LABELLED = pd.read_csv(Path(__file__).with_name("labelled.csv"), keep_default_na
         ("12345", "unknown"),
         ("", "unknown"),
         ("https://example.org/the/and/of jo@example.com [phone]", "unknown"),
-        ("Der Support ist nett und hilft uns schnell, but the app is slow", "de"),
+        ("Wir sind zufrieden mit dem Customer Success Team, nur die App ist slow", "de"),
     ],
 )
 def test_small_texts(text: str, language: str) -> None:
