@@ -284,6 +284,8 @@ def _shares(rows: pd.DataFrame, keys: list[str], *, flag: Flags, metric: str, co
 
 def _corrected(rows: pd.DataFrame, keys: list[str], *, flag: Flags, found: pd.DataFrame, right: pd.Series, conf_level: float) -> pd.DataFrame:
     """Return the share found, corrected for the tagger's errors, with limits on the effective number of comments behind it."""
+    if rows.empty:
+        return found.assign(metric="theme_prevalence")
     groups = rows.groupby(keys, dropna=False, sort=True).ngroup().to_numpy() if keys else np.zeros(len(rows), dtype="int64")
     share = found["estimate"].to_numpy()
     units = Units(groups, pd.factorize(rows["account_id"])[0], 1.0)

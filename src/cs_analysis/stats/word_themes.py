@@ -19,6 +19,7 @@ TOP_WORDS = 8
 _SHUFFLES = 39  # an eigenvalue above the largest of so many has a chance of 1 in 40 where words are random
 _HALVES = 10
 _MOST = 12
+_TOGETHER = 1.5  # times as often as two words of their frequency
 _LEAST = 0.1  # of the weight of a theme's first word
 
 
@@ -36,7 +37,8 @@ def word_themes(present: sparse.csr_matrix, names: list[str], *, rng: np.random.
     of the same rank in 39 copies in which the words are dealt anew to the texts, so that the lengths of texts and the frequencies of words stay: the
     themes are as many as exceed all copies, plus one, as a theme sets some texts apart from others (Horn's parallel analysis). They are the parts of a
     non-negative factorisation. Each is sought again in ten random halves of the texts; its stability is the mean Jaccard index of its first eight
-    words with those of its partner there.
+    words with those of its partner there. A part whose words are merely frequent, as what is left over when the themes are taken out, goes: its words
+    have to stand together 1.5 times as often as any words of their frequency.
 
     References
     ----------
@@ -47,9 +49,31 @@ def word_themes(present: sparse.csr_matrix, names: list[str], *, rng: np.random.
         return Themes([], np.zeros(0))
     weighted = _weighted(present)
     order = _top(weighted, count)
-    halves = [rng.permutation(present.shape[0])[: present.shape[0] // 2] for _ in range(_HALVES)]
-    again = [matched_overlap([*map(frozenset, order)], [*map(frozenset, _top(weighted[np.sort(half)], count))]) for half in halves]
-    return Themes([[names[column] for column in row] for row in order], np.mean(again, axis=0))
+    texts = present.shape[0]
+    halves = [np.isin(np.arange(texts), rng.permutation(texts)[: texts // 2]) for _ in range(_HALVES)]
+    again = [_top(weighted[half], count) for half in halves]
+    stability = np.mean([matched_overlap([*map(frozenset, order)], [*map(frozenset, found)]) for found in again], axis=0)
+    together = np.mean([[_lift(present[~half], words) for words in order] for half in halves], axis=0)
+    kept = np.flatnonzero(together >= _TOGETHER)
+    return Themes([[names[column] for column in order[place]] for place in kept], stability[kept])
+
+
+def _lift(present: sparse.csr_matrix, words: list[int]) -> float:
+    """Return how many times as often two of the words stand in one text as two words of their frequency do, against the same for any two words."""
+    share = np.asarray(present.mean(axis=0)).ravel()
+    own = _pairs_seen(present[:, words]) / max(_pairs_due(share[words]), 1e-12)
+    return float(own / max(_pairs_seen(present) / max(_pairs_due(share), 1e-12), 1e-12))
+
+
+def _pairs_seen(present: sparse.csr_matrix) -> float:
+    """Return the mean number of pairs of words in a text."""
+    size = np.asarray(present.sum(axis=1)).ravel()
+    return float((size * (size - 1)).mean() / 2)
+
+
+def _pairs_due(share: Floats) -> float:
+    """Return the same if words came independently of each other."""
+    return float((share.sum() ** 2 - (share**2).sum()) / 2)
 
 
 def _beyond_chance(present: sparse.csr_matrix, rng: np.random.Generator) -> int:
