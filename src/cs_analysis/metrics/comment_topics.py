@@ -29,12 +29,11 @@ def discovered_themes(
 ) -> pd.DataFrame:
     """Themes among comments found without a codebook, in each language by itself; none where there are none beyond chance.
 
-    Copies count once. Words that only join others, and words in fewer than 3 or in more than 3 of 10 comments, are left out. A theme has to pass three times:
-    there have to be more themes than in 39 sets of the same comments with the words dealt anew (comments of random words show one in 1 of 40 cases at most), its words have to stand together
-    1.5 times as often as others of their frequency in the half of the comments it was not sought in, and
-    on average at least `min_stability` of its first words (Jaccard index) have to come back when it is sought in a random half of the comments. Comments
-    of one account can make a theme of their own; themes are words that go together, and a person has to read them (`comment_examples` for a codebook
-    made of them).
+    Copies count once. Words that only join others, and words in fewer than 3 or in more than 3 of 10 comments, are left out. A theme has to pass three
+    times: there have to be more themes than in 39 sets of the same comments with the words dealt anew (comments of random words show one in at most 1 of
+    40 cases); in the half of the comments it was not sought in, its words have to stand together 1.5 times as often as others of their frequency; and on
+    average at least `min_stability` of its first words (Jaccard index) have to come back when it is sought in a random half. Comments of one account can
+    make a theme of their own; themes are words that go together, and a person has to read the comments (`comment_examples`, with a codebook of those words).
 
     Parameters
     ----------
