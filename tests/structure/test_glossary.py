@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
@@ -31,11 +32,9 @@ ARGUMENTS = {  # of metrics that do not run with the dataset alone
 BOUGHT, LAST_BOUGHT = [0, 0, 0, 1, 1, 1, 2, 3, 4, 5, 8, 22], [0, 0, 0, 51, 2, 147, 202, 206, 27, 221, 209, 236]
 SPENT = [0, 0, 0, 25, 11, 90, 34, 18, 52, 27, 40, 31]
 TALKED_OF = [
-    f"the {' '.join(word for word in words.split() if word != left)} is what we have {first}{second}x"
+    f"the {one} {two} with {three} and {four}"
     for words in ("ship harbour sail deck anchor", "bread oven flour cake butter", "horse saddle stable hay meadow", "violin concert opera cello singer")
-    for left in words.split()
-    for first in "ab"
-    for second in "cde"
+    for one, two, three, four in list(permutations(words.split(), 4))[::8]
 ]
 
 
@@ -81,7 +80,7 @@ def timed() -> dict[str, pd.DataFrame]:
         "cumulative_incidence": cs.cumulative_incidence(waiting),
         "concordance": cs.concordance(waiting, [3.0, 1.0, 2.0]),
         "tagger_quality": cs.tagger_quality(),
-        "discovered_themes": cs.discovered_themes(pd.DataFrame({"comment": [f"the {words} is what we have" for words in TALKED_OF]}), fewest=20),
+        "discovered_themes": cs.discovered_themes(pd.DataFrame({"comment": TALKED_OF}), fewest=20),
         "fit_cox": pd.concat([cox.coefficients, cox.hazard_ratios, cox.baseline()], ignore_index=True),
     }
 
