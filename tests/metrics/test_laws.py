@@ -47,6 +47,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
     },
     "customer_time_difference": {"horizon": "60d", "by": "segment"},
     "score_change": {"period": "month"},  # the company answers in one quarter
+    "ordinal_change": {"period": "month"},
     "renewal_by_score": {"every": "month", "horizon": "30d"},
 }
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
@@ -99,6 +100,15 @@ ONE_ACCOUNT = {
     "retention_definitions",
 }  # says nothing of others
 FACTS = {
+    "detectable_change",
+    "answers_design_effect",
+    "needed_answers",
+    "score_control_chart",
+    "control_centre",
+    "control_low",
+    "control_high",
+    "sigma_z",
+    "proportional_odds_p_value",
     "keyword_g2",
     "keyword_adjusted_p_value",
     "keyword_target",

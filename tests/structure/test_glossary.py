@@ -23,7 +23,9 @@ ARGUMENTS = {  # of metrics that do not run with the dataset alone
     "conversion_by_period": FUNNEL,
     "conversion_difference": {**FUNNEL, "correction": "holm"},
     "conversion_change": FUNNEL,
+    "comment_themes": {"labelled": "packaged"},
     "churn_drivers": {"features": ["active_days_28"]},  # few leave
+    "score_change": {"correction": "holm"},
     "customer_survival_outlook": {"horizon": "6mo"},  # further than the data it warns
     "customer_time_difference": {"by": "segment", "correction": "holm"},
     "customer_roi": {"benefit": "seats"},  # the sample has no amounts that customers gained

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -11,17 +12,18 @@ from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset
 from cs_analysis.data.surveys import Scale
 from cs_analysis.errors import ParameterError
-from cs_analysis.facts.groups import By, as_named
-from cs_analysis.facts.requests import UNIT
-from cs_analysis.facts.score_tables import MEASURE, Measure
+from cs_analysis.facts.groups import By, as_named, group_columns
+from cs_analysis.facts.requests import UNIT, extent_of
+from cs_analysis.facts.score_tables import MEASURE, Measure, score_values
 from cs_analysis.facts.votes import last_answers
 from cs_analysis.facts.waves import answers_by_wave, wave_pairs
-from cs_analysis.stats.clusters import Codes
+from cs_analysis.stats.clusters import Codes, design_effect
 from cs_analysis.stats.differences import Correction, with_p_values
-from cs_analysis.stats.estimates import check_conf_level, estimates
+from cs_analysis.stats.estimates import check_conf_level, estimates, stack
 from cs_analysis.stats.intervals import Floats, Interval
 from cs_analysis.stats.paired_scores import Answers, Kind, Pairs, paired_differences, sample_differences
 from cs_analysis.stats.risk import grouped
+from cs_analysis.stats.score_power import Sampling, detectable_difference, needed_size
 
 Design = Literal["mixed", "independent", "paired"]
 
@@ -112,6 +114,173 @@ def score_change(
     one = {"net": 100.0, "top": 1.0, "mean": found.high - found.low}[kind]
     shown = estimates(as_named(pairs), metric="score_change", unit=UNIT[kind], **Interval(*(one * value for value in change))._asdict(), n=n)
     return shown if correction is None else with_p_values(shown, correction=correction, conf_level=conf_level)
+
+
+def detectable_change(
+    source: Dataset,
+    *,
+    survey: str = "nps",
+    period: Period = "quarter",
+    answers: int | Sequence[int] | None = None,
+    overlap: float = 0.0,
+    correlation: float = 0.0,
+    power: float = 0.8,
+    measure: Measure | None = None,
+    scale: str | Scale | None = None,
+    unfinished: bool = False,
+    by: By = None,
+    conf_level: float = 0.95,
+) -> pd.DataFrame:
+    """Smallest true change between two waves that their comparison would find with the given power.
+
+    (1.96 + 0.84) x s x sqrt(D x 2 (1 - overlap x correlation) / n) at the usual level and power: s is the standard deviation of an answer within waves
+    and D the design effect of answers that share an account, both from all waves there are. Smaller changes may be true and not be found; that
+    `score_change` finds none says little where this is large. Later waves are taken to spread, and to come from accounts, as those so far.
+
+    Parameters
+    ----------
+    source, survey, period, measure, scale, unfinished, by
+        As for `score_change`.
+    answers : int or list of int, optional
+        Answers in each of the two waves; default: the mean of the waves so far.
+    overlap : float
+        Share of the answers from respondents who answer in both waves.
+    correlation : float
+        Correlation of the two answers of one of them. Either being 0 is the careful choice: separate samples.
+    power : float
+        Chance of finding the change.
+    conf_level : float
+        Level of the limits that have to leave out 0.
+
+    Returns
+    -------
+    DataFrame
+        Estimates with the keys of `by` and `answers` (in each wave), `n` = answers it rests on. Metric `detectable_change`, unit as for `score_change`;
+        and `answers_design_effect`, unit `ratio`. Figures for planning, without limits; missing where the several answers of all waves
+        come from one account. No row for a group without an answer.
+
+    Raises
+    ------
+    MissingTableError, MissingColumnsError, ParameterError
+        As for `score_change`; a share is out of range, or `answers` is not at least 1.
+
+    References
+    ----------
+    Fleiss, Levin and Paik (2003), Statistical Methods for Rates and Proportions, 3rd ed., chapter 4. Kish (1965), Survey Sampling, sections 8.2
+    and 12.4.
+
+    Examples
+    --------
+    >>> import cs_analysis as cs
+    >>> ds, _ = cs.simulate_company(accounts=60, months=12)
+    >>> cs.detectable_change(ds, answers=[50, 200])["metric"].tolist()
+    ['detectable_change', 'answers_design_effect', 'detectable_change', 'answers_design_effect']
+    """
+    rows, _, kind = _planning(source, survey, scale=scale, period=period, unfinished=unfinished, by=by, measure=measure)
+    check_conf_level(conf_level)
+    tables = []
+    for shown, part in _by_group(rows, by):
+        usual = max(1, round(len(part) / part["period"].nunique()))
+        for size in [usual] if answers is None else np.atleast_1d(answers).tolist():
+            if size < 1:
+                raise ParameterError(f"answers must be at least 1 a wave, not {size!r}.")
+            how = Sampling(*_spread(part, kind), overlap=overlap, correlation=correlation)
+            keys = shown.assign(answers=int(size))
+            least = detectable_difference(size, size, _known(how), power=power, conf_level=conf_level) + 0 * how.design_effect
+            tables.append(estimates(keys, metric="detectable_change", unit=UNIT[kind], estimate=float(least), n=len(part)))
+            tables.append(estimates(keys, metric="answers_design_effect", unit="ratio", estimate=how.design_effect, n=len(part)))
+    empty = rows[group_columns(by)].iloc[:0].assign(answers=pd.Series(dtype="int64"))
+    return as_named(stack(tables) if tables else estimates(empty, metric="detectable_change", unit=UNIT[kind], estimate=[], n=[]))
+
+
+def needed_answers(
+    source: Dataset,
+    *,
+    survey: str = "nps",
+    change: float | Sequence[float] | None = None,
+    period: Period = "quarter",
+    overlap: float = 0.0,
+    correlation: float = 0.0,
+    power: float = 0.8,
+    measure: Measure | None = None,
+    scale: str | Scale | None = None,
+    unfinished: bool = False,
+    by: By = None,
+    conf_level: float = 0.95,
+) -> pd.DataFrame:
+    """Answers needed in each of two waves for a true change to be found with the given power.
+
+    The inverse of `detectable_change`, rounded up: half the change takes four times the answers.
+
+    Parameters
+    ----------
+    source, survey, period, overlap, correlation, power, measure, scale, unfinished, by, conf_level
+        As for `detectable_change`.
+    change : float or list of float, optional
+        True change, in points, for `top` as a share; default: a twentieth of the scale's range, which is 10 points of nps.
+
+    Returns
+    -------
+    DataFrame
+        Estimates with the keys of `by` and `change`. Metric `needed_answers`, unit `count`, a figure for planning without limits; `n` = answers it rests
+        on. Missing as for `detectable_change`.
+
+    Raises
+    ------
+    MissingTableError, MissingColumnsError, ParameterError
+        As for `detectable_change`; a change is 0.
+
+    References
+    ----------
+    As for `detectable_change`.
+
+    Examples
+    --------
+    >>> import cs_analysis as cs
+    >>> ds, _ = cs.simulate_company(accounts=60, months=12)
+    >>> cs.needed_answers(ds, change=[10, 20])[["change", "metric"]].to_dict("records")
+    [{'change': 10.0, 'metric': 'needed_answers'}, {'change': 20.0, 'metric': 'needed_answers'}]
+    """
+    rows, found, kind = _planning(source, survey, scale=scale, period=period, unfinished=unfinished, by=by, measure=measure)
+    low, high = extent_of(kind, found)
+    wanted = np.atleast_1d(np.asarray((high - low) / 20 if change is None else change, dtype="float64"))
+    if not (np.isfinite(wanted) & (wanted != 0)).all():
+        raise ParameterError(f"change must be numbers other than 0, not {change!r}.")
+    tables = []
+    for shown, part in _by_group(rows, by):
+        how = Sampling(*_spread(part, kind), overlap=overlap, correlation=correlation)
+        sizes = needed_size(wanted, _known(how), power=power, conf_level=conf_level) + 0 * how.design_effect
+        keys = shown.loc[shown.index.repeat(len(wanted))].reset_index(drop=True).assign(change=wanted)
+        tables.append(estimates(keys, metric="needed_answers", unit="count", estimate=sizes, n=np.repeat(len(part), len(wanted))))
+    empty = rows[group_columns(by)].iloc[:0].assign(change=pd.Series(dtype="float64"))
+    return as_named(stack(tables) if tables else estimates(empty, metric="needed_answers", unit="count", estimate=[], n=[]))
+
+
+def _planning(source: Dataset, survey: str, *, measure: Measure | None, **options: Any) -> tuple[pd.DataFrame, Scale, Measure]:
+    """Return the answers of all waves, their scale and what is measured."""
+    rows, found = answers_by_wave(source, survey, **options)
+    return rows, found, measure or MEASURE.get(survey, "mean")
+
+
+def _by_group(rows: pd.DataFrame, by: By) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Yield the group columns and the answers of each group that has any."""
+    shown, code = grouped(rows, group_columns(by))
+    for number in range(len(shown) if len(rows) else 0):
+        yield shown.iloc[[number]].reset_index(drop=True), rows[code == number]
+
+
+def _spread(rows: pd.DataFrame, kind: Measure) -> tuple[float, float]:
+    """Return the standard deviation of an answer within waves and the design effect of answers that share an account."""
+    values = score_values(rows, kind)
+    away = values - pd.Series(values).groupby(rows["period"].to_numpy()).transform("mean").to_numpy()
+    sums = pd.DataFrame({"sum": away, "square": away**2, "size": 1.0}).groupby([rows["period"].to_numpy(), rows["account_id"].to_numpy()], sort=True).sum()
+    spread = float(np.sqrt(np.sum(away**2) / max(len(away) - rows["period"].nunique(), 1)))
+    return spread, float(design_effect(sums["sum"], sums["square"], sums["size"]))
+
+
+def _known(how: Sampling) -> Sampling:
+    """Return the sampling with a design effect of 1 where it is not known."""
+    return how if np.isfinite(how.design_effect) else how._replace(design_effect=1.0)
 
 
 def _of_all(answers: pd.DataFrame, pairs: pd.DataFrame, kind: Kind, *, related: bool, conf_level: float) -> tuple[Interval, Floats]:
