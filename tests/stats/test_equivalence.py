@@ -56,13 +56,13 @@ def test_a_one_sided_margin_asks_one_question() -> None:
 
 def test_correlations_are_tested_on_fishers_transform() -> None:
     # r = .02, error of z .1 with many degrees of freedom: (.30952 - .02000) / .1 = 2.895
-    found = tost_correlation(Correlation(0.02, 0.1 * (1 - 0.02**2), 10**9, 0.02), margin=0.3)
+    found = tost_correlation(Correlation(0.02, 0.1 * (1 - 0.02**2), 10**9, 0.02, 0.0), margin=0.3)
     assert found.p_value == pytest.approx(stats.norm.sf((np.arctanh(0.3) - np.arctanh(0.02)) / 0.1), rel=1e-6)
     assert found.p_below_high > found.p_above_low
 
 
 def test_without_an_error_nothing_is_shown() -> None:
-    nothing = tost_correlation(Correlation(0.0, np.nan, 0, 0.0), margin=0.2)
+    nothing = tost_correlation(Correlation(0.0, np.nan, 0, 0.0, 0.1), margin=0.2)
     assert np.isnan(nothing.p_value)
     assert verdict(Interval(0.0, np.nan, np.nan), nothing, alpha=0.05) == "not shown"
 
@@ -112,7 +112,7 @@ def test_few_rows_show_neither_and_many_show_that_there_is_none() -> None:
         (lambda: tost_by_limits(lambda _: Interval(0, 0, 0), low=1, high=0), ParameterError, "low must be below high"),
         (lambda: tost_means([1, 2], [1], margin=1), NotEnoughDataError, "there are 2 and 1"),
         (lambda: tost_means([1, np.nan], [1, 2], margin=1), ParameterError, "finite"),
-        (lambda: tost_correlation(Correlation(0, 1, 9, 0), margin=1.0), ParameterError, "between 0 and 1"),
+        (lambda: tost_correlation(Correlation(0, 1, 9, 0, 0), margin=1.0), ParameterError, "between 0 and 1"),
         (lambda: check_margin(0), ParameterError, "above 0"),
         (lambda: check_margin("0.2"), ParameterError, "above 0"),
     ],
