@@ -71,7 +71,7 @@ def test_a_comment_is_known_from_its_answer_on() -> None:
 
 def test_themes_by_hand() -> None:
     texts = ["too expensive", "the price is fine", "slow and expensive", "viel zu teuer", "trop cher pour nous", "ok"]
-    found = cs.comment_themes(pd.DataFrame({"comment": texts}), by_class=False)
+    found = cs.comment_themes(pd.DataFrame({"comment": texts}), labelled="packaged", by_class=False)
     tagged = found[found["metric"] == "comment_themes"].set_index("theme")
     assert tagged.loc["price", "estimate"] == 1.0  # of four: French and "ok" are in no known language
     assert tagged.loc["performance", "estimate"] == 0.25
@@ -85,7 +85,7 @@ def test_themes_by_hand() -> None:
 def test_a_codebook_of_ones_own_is_corrected_by_labels_of_ones_own() -> None:
     book = {"en": {"colour": ["colour*", "blue"]}}
     table = pd.DataFrame({"comment": ["the colours are ugly", "I love the blue one", "it is green"] * 10})
-    assert set(cs.comment_themes(table, codebook=book)["metric"]) == {"comment_themes"}
+    assert set(cs.comment_themes(table)["metric"]) == set(cs.comment_themes(table, codebook=book)["metric"]) == {"comment_themes"}
     labelled = pd.DataFrame(
         {"comment": ["blue", "the colours", "it is green", "it is slow"] * 5, "language": "en", "themes": ["colour", "colour", "colour", ""] * 5}
     )
@@ -94,6 +94,8 @@ def test_a_codebook_of_ones_own_is_corrected_by_labels_of_ones_own() -> None:
     assert found["theme_prevalence"] == 1.0  # 2/3 found, of three mentions two are found, none invented: (2/3) / (2/3)
     with pytest.raises(cs.errors.ParameterError, match="labelled="):
         cs.tagger_quality(codebook=book)
+    with pytest.raises(cs.errors.ParameterError, match="labelled="):
+        cs.comment_themes(table, codebook=book, labelled="packaged")
     with pytest.raises(cs.errors.ParameterError, match="1 problem"):
         cs.comment_themes(table, codebook={"en": {"colour": []}})
 

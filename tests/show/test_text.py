@@ -30,7 +30,9 @@ from cs_analysis.show.text import (
         (1234567.5, "TRY", "tr", "₺1.234.568"),
         (12.345, "EUR", "en", "€12.34"),
         (-12.6, "points", "en", "−13"),
-        (-0.2, "points", "en", "0"),
+        (-0.2, "points", "en", "−0.2"),
+        (-0.04, "points", "en", "0"),
+        (5.35, "points", "de", "5,4"),  # a mean score
         (1234, "count", "de", "1.234"),
         (2.346, "ratio", "de", "2,35"),
         (math.nan, "share", "en", "–"),
@@ -42,7 +44,7 @@ def test_values_are_written_as_the_language_writes_them(value: float, unit: str,
 
 def test_an_interval_without_limits_is_empty() -> None:
     assert interval_text(math.nan, math.nan, "EUR") == ""
-    assert interval_text(-3.5, 39.8, "points", language="de") == "−4 bis 40"
+    assert interval_text(-3.5, 39.8, "points", language="de") == "−3,5 bis 40"
 
 
 def test_shares_differ_by_percentage_points() -> None:
@@ -145,7 +147,7 @@ def test_a_missing_lower_limit_leaves_the_upper_one(language: str, text: str) ->
 
 @pytest.mark.parametrize(("language", "point", "days"), [("en", "1 point", "2 days"), ("de", "1 Punkt", "2 Tage"), ("tr", "1 puan", "2 gün")])
 def test_one_is_singular(language: str, point: str, days: str) -> None:
-    assert (amount_text(1.2, "points", language), amount_text(2.0, "days", language)) == (point, days)
+    assert (amount_text(1.0, "points", language), amount_text(2.0, "days", language)) == (point, days)
 
 
 def test_only_what_is_more_than_nothing_has_a_plus() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -152,18 +152,18 @@ def comment_themes(
     *,
     survey: str | None = None,
     codebook: Any = None,
-    labelled: pd.DataFrame | None = None,
+    labelled: pd.DataFrame | Literal["packaged"] | None = None,
     by: By = None,
     by_class: bool = True,
     once: bool = False,
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
-    """Share of comments that mention each theme of a codebook, as found by its terms and corrected for what these miss and invent.
+    """Share of comments that mention each theme of a codebook, as found by its terms; with labelled comments, corrected for what these miss and invent.
 
     A theme says what a comment is about, not whether it praises or complains ("no problem with the price" is about the price), which the class of the
     score tells. `comment_themes` is the share of comments in which a term was found. `theme_prevalence` corrects it for the tagger's recall and
-    specificity (Rogan and Gladen), and its limits carry the uncertainty of both. For the packaged codebook these come from its own labelled comments,
-    which one author wrote: pass `labelled` comments of your own before you rely on the corrected share.
+    specificity (Rogan and Gladen), and its limits carry the uncertainty of both. How many mentions the terms miss depends on how your customers
+    write: label some hundred of your own comments. By those that come with the package a share can be corrected far too much.
 
     Parameters
     ----------
@@ -171,8 +171,9 @@ def comment_themes(
         As for `comment_share`; all surveys unless one is named, in which case the class is bottom, middle or top of the answer's scale.
     codebook : mapping or path, optional
         `{language: {theme: [term, ...]}}` or a TOML file of that form (see `check_codebook`); the packaged one without it.
-    labelled : DataFrame, optional
-        Labelled comments as for `tagger_quality`, by which the shares are corrected.
+    labelled : DataFrame or "packaged", optional
+        Labelled comments as for `tagger_quality`, by which the shares are corrected; "packaged": those that the packaged codebook was measured on. Without
+        them nothing is corrected.
     once : bool
         Count copies of a comment, exact or near, once.
     conf_level : float
@@ -183,12 +184,12 @@ def comment_themes(
     DataFrame
         Estimates with the keys `theme` and, unless left out, `score_class`; `n` = comments in a language of the codebook. Metric `comment_themes`
         (Wilson's limits, clustered by account) and `theme_prevalence` (Lang and Reiczigel's limits on the same effective number), both unit `share`. The
-        corrected share is left out for a codebook of one's own without labelled comments, and missing where the tagger is no better than chance.
+        corrected share is there with `labelled` only, and missing where the tagger is no better than chance.
 
     Raises
     ------
     MissingTableError, MissingColumnsError, ParameterError
-        As for `comment_share`; the codebook's problems, all at once.
+        As for `comment_share`; the codebook's problems, all at once; "packaged" for a codebook of your own.
 
     References
     ----------
@@ -207,7 +208,7 @@ def comment_themes(
     rows = rows[rows["language"].isin(book.languages)].reset_index(drop=True)
     keys = [*group_columns(by), *(["score_class"] if by_class else [])]
     texts, languages, place = distinct(rows)
-    flags, quality = tagged(texts, languages, book)[place], _quality(book, labelled)
+    flags, quality = tagged(texts, languages, book)[place], None if labelled is None else _quality(book, labelled)
     parts = []
     for number, theme in enumerate(book.themes):
         found = _shares(rows, keys, flag=flags[:, number], metric="comment_themes", conf_level=conf_level)
@@ -258,8 +259,6 @@ def tagger_quality(labelled: pd.DataFrame | None = None, *, codebook: Any = None
     """
     book = read_codebook(codebook)
     counts = _counts(book, labelled)
-    if counts is None:
-        raise ParameterError("a codebook of your own needs comments whose themes you have read: pass labelled=, with comment, language and themes.")
     parts = {"tagger_recall": ("hits", "mentions"), "tagger_precision": ("hits", "tagged"), "tagger_specificity": ("clear", "without")}
     tables = [
         estimates(
@@ -299,16 +298,18 @@ def _corrected(rows: pd.DataFrame, keys: list[str], *, flag: Flags, found: pd.Da
     return found.assign(metric="theme_prevalence", **limits._asdict())
 
 
-def _quality(book: Codebook, labelled: pd.DataFrame | None) -> pd.DataFrame | None:
+def _quality(book: Codebook, labelled: pd.DataFrame | Literal["packaged"]) -> pd.DataFrame:
     """Return the counts of all languages together, a row a theme."""
-    counts = _counts(book, labelled)
-    return None if counts is None else counts[counts["language"] == ALL].set_index("theme")
+    counts = _counts(book, None if isinstance(labelled, str) else labelled)
+    return counts[counts["language"] == ALL].set_index("theme")
 
 
-def _counts(book: Codebook, labelled: pd.DataFrame | None) -> pd.DataFrame | None:
+def _counts(book: Codebook, labelled: pd.DataFrame | None) -> pd.DataFrame:
     if labelled is not None:
         return tagging_counts(labelled, book)
-    return packaged_counts() if book.name == "packaged" else None
+    if book.name != "packaged":
+        raise ParameterError("a codebook of your own needs comments whose themes you have read: pass labelled=, with comment, language and themes.")
+    return packaged_counts()
 
 
 def _keyed(table: pd.DataFrame, **keys: str) -> pd.DataFrame:

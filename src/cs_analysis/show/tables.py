@@ -20,7 +20,7 @@ STAR = "*"
 def labelled(table: pd.DataFrame, *, conf_level: float = 0.95, grain: Grain | None = None, language: str = "en") -> pd.DataFrame:
     """Return an estimates table as text: keys, metric (where there are several), value, interval, n.
 
-    Nothing is dropped or sorted. Bases below 30 carry a dagger, values whose time is not over a star; `notes` says so in words. A missing
+    No row is dropped or sorted; a key that is missing in every row says nothing and has no column. Bases below 30 carry a dagger, values whose time is not over a star; `notes` says so in words. A missing
     estimate is a dash. The interval column is left out where no row has one. Each row is rounded by its own unit, so several metrics and
     currencies can stand in one table; days and rates a month are named in the title.
 
@@ -54,7 +54,7 @@ def labelled(table: pd.DataFrame, *, conf_level: float = 0.95, grain: Grain | No
     """
     if missing := [name for name in COLUMNS if name not in table.columns]:
         raise MissingColumnsError(missing, table.columns, table="estimates")
-    keys = [name for name in key_columns(table) if name != "unfinished"]
+    keys = [name for name in key_columns(table) if name != "unfinished" and (table.empty or table[name].notna().any())]
     shown = {glossary.key_label(name, language): key_texts(table[name], grain=grain, language=language) for name in keys}
     titles = [titled(glossary.title(metric, language), unit, language) for metric, unit in zip(table["metric"], table["unit"], strict=True)]
     if len(set(titles)) > 1:

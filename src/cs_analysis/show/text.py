@@ -26,7 +26,7 @@ _NOISE = 1e-12
 def value_text(value: float, unit: str, language: str = "en", *, whole: bool = False) -> str:
     """Return one value with its unit, rounded for reading; a dash where it is missing.
 
-    Shares are written as per cent with one decimal, money in whole units from 1,000 on (with `whole` always), points and counts as whole numbers, days with
+    Shares are written as per cent with one decimal, money in whole units from 1,000 on (with `whole` always), counts as whole numbers, points and days with
     decimals below ten. What is not nothing does not read as nothing, nor what is not all as all: such shares get a second decimal, and
     smaller ones (and ratios, rates and days) are written as a bound.
 
@@ -45,7 +45,7 @@ def value_text(value: float, unit: str, language: str = "en", *, whole: bool = F
     if unit in ("ratio", "per_month", "days") and _NOISE < value <= 0.005:
         return "<" + str(format_decimal(0.01, "0.00", locale=locale))
     if unit in _PATTERNS:
-        return _signed(format_decimal(value, _days_pattern(value) if unit == "days" else _PATTERNS[unit], locale=locale))
+        return _signed(format_decimal(value, _pattern(value, unit), locale=locale))
     return _money(value, unit, locale, whole=whole or round(abs(value), 2) >= 1000)
 
 
@@ -224,8 +224,11 @@ def _share(value: float, locale: Locale) -> str:
     return _signed(format_percent(value, finer if between else pattern, locale=locale))
 
 
-def _days_pattern(value: float) -> str:
-    return "#,##0" if abs(value) >= 9.95 else "0.#" if abs(value) >= 0.95 else "0.##"
+def _pattern(value: float, unit: str) -> str:
+    """Return how a number is written: days, and points (a mean score is 4.3 of 5), with decimals below ten."""
+    if unit not in ("days", "points") or abs(value) >= 9.95:
+        return _PATTERNS[unit]
+    return "0.##" if unit == "days" and abs(value) < 0.95 else "0.#"
 
 
 def _short_number(value: float, locale: Locale) -> str:
