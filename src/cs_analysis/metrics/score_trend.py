@@ -146,9 +146,9 @@ def ordinal_change(
     survey: str = "nps",
     period: Period = "quarter",
     against: str = "previous",
-    adjust_for: By = None,
     scale: str | Scale | None = None,
     unfinished: bool = False,
+    adjust_for: By = None,
     by: By = None,
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
@@ -176,9 +176,9 @@ def ordinal_change(
         Estimates with the keys of `by`, `period`, `against` and `adjusted_for` ("(nothing)", or the columns joined by commas). Metric `ordinal_change`, unit
         `ratio`, above 1 where answers became better (on scales where low is good, lower ones), `n` = answers of the smaller wave. Limits are clustered by
         account, with t quantiles for the wave with fewer accounts. Metric `proportional_odds_p_value`, unit `share`: score test, clustered, with
-        neighbouring scores joined until each level has 5 answers in both waves. Missing: the
-        ratio where one wave's answers are all better than the other's, all answers are alike or the columns leave waves nothing to differ in;
-        its limits with one account in a wave; p where scores are too few at some cut, or accounts are no more than cuts.
+        neighbouring scores joined until each level has 5 answers in both waves. Missing: the ratio where one wave's answers are all better than the
+        other's, all answers are alike or the columns leave waves nothing to differ in; its limits with one account in a wave; p with fewer than
+        three such levels, or no more accounts than levels.
 
     Raises
     ------

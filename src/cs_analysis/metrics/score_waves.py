@@ -108,7 +108,7 @@ def score_change(
     answers = answers.assign(good=(answers["score"] - found.low) / (found.high - found.low))  # place on the scale, whichever end is good
     pairs = wave_pairs(answers, by, against=against)
     if design == "paired":
-        change, n = _of_same_people(answers, pairs, kind, conf_level)
+        change, n = _of_same_people(answers, pairs, kind, conf_level=conf_level)
     else:
         change, n = _of_all(answers, pairs, kind, related=design == "mixed", conf_level=conf_level)
     one = {"net": 100.0, "top": 1.0, "mean": found.high - found.low}[kind]
@@ -121,14 +121,14 @@ def detectable_change(
     *,
     survey: str = "nps",
     period: Period = "quarter",
-    answers: int | Sequence[int] | None = None,
-    overlap: float = 0.0,
-    correlation: float = 0.0,
-    power: float = 0.8,
     measure: Measure | None = None,
     scale: str | Scale | None = None,
     unfinished: bool = False,
     by: By = None,
+    answers: int | Sequence[int] | None = None,
+    overlap: float = 0.0,
+    correlation: float = 0.0,
+    power: float = 0.8,
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
     """Smallest true change between two waves that their comparison would find with the given power.
@@ -199,13 +199,13 @@ def needed_answers(
     survey: str = "nps",
     change: float | Sequence[float] | None = None,
     period: Period = "quarter",
-    overlap: float = 0.0,
-    correlation: float = 0.0,
-    power: float = 0.8,
     measure: Measure | None = None,
     scale: str | Scale | None = None,
     unfinished: bool = False,
     by: By = None,
+    overlap: float = 0.0,
+    correlation: float = 0.0,
+    power: float = 0.8,
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
     """Answers needed in each of two waves for a true change to be found with the given power.
@@ -214,10 +214,12 @@ def needed_answers(
 
     Parameters
     ----------
-    source, survey, period, overlap, correlation, power, measure, scale, unfinished, by, conf_level
-        As for `detectable_change`.
+    source, survey
+        As for `score_change`.
     change : float or list of float, optional
         True change, in points, for `top` as a share; default: a twentieth of the scale's range, which is 10 points of nps.
+    period, measure, scale, unfinished, by, overlap, correlation, power, conf_level
+        As for `detectable_change`.
 
     Returns
     -------
@@ -296,7 +298,7 @@ def _of_all(answers: pd.DataFrame, pairs: pd.DataFrame, kind: Kind, *, related: 
     return sample_differences(rows, Pairs(late, early), kind=kind, related=related, conf_level=conf_level), np.minimum(n[late], n[early])
 
 
-def _of_same_people(answers: pd.DataFrame, pairs: pd.DataFrame, kind: Kind, conf_level: float) -> tuple[Interval, Floats]:
+def _of_same_people(answers: pd.DataFrame, pairs: pd.DataFrame, kind: Kind, *, conf_level: float) -> tuple[Interval, Floats]:
     """Return the mean change of those who answered in both waves of each pair, and their number."""
     keys = list(pairs.columns.drop("against"))
     last = last_answers(answers, keys)

@@ -24,10 +24,10 @@ def proportional_odds_test(
     x: pd.DataFrame,
     y: npt.ArrayLike,
     *,
-    method: Method = "score",
-    terms: Sequence[str] | None = None,
     weights: npt.ArrayLike | None = None,
     clusters: npt.ArrayLike | None = None,
+    method: Method = "score",
+    terms: Sequence[str] | None = None,
     link: Link = "logit",
 ) -> pd.DataFrame:
     """Test of whether covariates have the same effect at every cut of the scale, together and one by one.

@@ -68,7 +68,7 @@ def read_rows(x: pd.DataFrame, y: npt.ArrayLike, *, weights: npt.ArrayLike | Non
     owners = None if clusters is None else pd.Series(clusters).reset_index(drop=True)
     if not len(table) == len(outcome) == len(weight) == len(table if owners is None else owners):
         raise ParameterError(f"x, y, weights and clusters must have as many rows; x has {len(table)}, y {len(outcome)}, weights {len(weight)}.")
-    _refuse_missing(table, outcome, weight, owners)
+    _refuse_missing(table, outcome, weight=weight, owners=owners)
     counted = weight > 0
     table, outcome, weight = table[counted].reset_index(drop=True), outcome[counted].reset_index(drop=True), weight[counted]
     category, levels = pd.factorize(_plain(outcome), sort=True)
@@ -78,7 +78,7 @@ def read_rows(x: pd.DataFrame, y: npt.ArrayLike, *, weights: npt.ArrayLike | Non
     values = table.to_numpy("float64").reshape(len(table), table.shape[1])
     mean, scale = values.mean(axis=0), values.std(axis=0)
     terms = tuple(str(name) for name in table.columns)
-    _refuse_constant(values, mean, scale, terms)
+    _refuse_constant(values, mean=mean, scale=scale, terms=terms)
     cells, place = _distinct((values - mean) / scale, category.astype("int64"), weight, categories=len(levels))
     return Rows(cells, place, weight, owner, terms, _ordered(outcome, levels), mean, scale)
 
@@ -96,7 +96,7 @@ def _ordered(outcome: pd.Series, levels: Any) -> tuple[Any, ...]:
     return tuple(outcome.cat.categories[list(levels)] if isinstance(outcome.dtype, pd.CategoricalDtype) else levels)
 
 
-def _refuse_missing(table: pd.DataFrame, outcome: pd.Series, weight: Floats, owners: pd.Series | None) -> None:
+def _refuse_missing(table: pd.DataFrame, outcome: pd.Series, *, weight: Floats, owners: pd.Series | None) -> None:
     """Raise with the first row of the first column that has no usable value."""
     named: dict[str, Any] = {str(name): pd.to_numeric(table[name], errors="coerce") for name in table.columns}
     for name, column in {**named, "y": outcome, "weights": np.where(weight >= 0, weight, np.nan), **({} if owners is None else {"clusters": owners})}.items():
@@ -105,7 +105,7 @@ def _refuse_missing(table: pd.DataFrame, outcome: pd.Series, weight: Floats, own
             raise ParameterError(f"{name} must have a finite value in every row, and no weight below 0; row {int(np.argmax(bad)) + 1} has none. Leave it out.")
 
 
-def _refuse_constant(values: Floats, mean: Floats, scale: Floats, terms: tuple[str, ...]) -> None:
+def _refuse_constant(values: Floats, *, mean: Floats, scale: Floats, terms: tuple[str, ...]) -> None:
     """Raise where a covariate says nothing of its own."""
     flat = scale <= 1e-10 * np.maximum(np.abs(mean), 1e-300)
     if flat.any():
