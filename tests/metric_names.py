@@ -26,6 +26,9 @@ OTHERS = {
     "band_churn",
     "forecast_drift",
     "score_gain",
+    "key_drivers",
+    "answers_wide",
+    "penalty_reward",
     "tagger_quality",
     "comment_examples",
 }

@@ -97,6 +97,8 @@ _PUBLIC = {
     "stats.survey.weights": ("post_stratify", "rake"),
     "metrics.response": ("response_rate", "nonresponse_bounds"),
     "metrics.weighted_scores": ("weighted_score", "standardised_score"),
+    "metrics.drivers": ("key_drivers", "answers_wide"),
+    "metrics.penalty_reward": ("penalty_reward",),
     "facts.comments.codebook": ("check_codebook",),
     "metrics.comments": ("comment_share", "comment_languages", "comment_copies", "comment_themes", "tagger_quality"),
     "metrics.comment_words": ("comment_keywords", "comment_examples"),

@@ -81,10 +81,19 @@ def timed() -> dict[str, pd.DataFrame]:
         "restricted_mean_time": cs.restricted_mean_time(waiting, horizon="3d"),
         "cumulative_incidence": cs.cumulative_incidence(waiting),
         "concordance": cs.concordance(waiting, [3.0, 1.0, 2.0]),
+        **rated(),
         "tagger_quality": cs.tagger_quality(),
         "discovered_themes": cs.discovered_themes(pd.DataFrame({"comment": TALKED_OF}), fewest=20),
         "fit_cox": pd.concat([cox.coefficients, cox.hazard_ratios, cox.baseline()], ignore_index=True),
     }
+
+
+def rated() -> dict[str, pd.DataFrame]:
+    """Return what functions of a table of ratings answer."""
+    number = np.arange(60)
+    table = pd.DataFrame({"speed": 1 + number % 5, "price": 1 + number // 3 % 5, "overall": 1 + (number % 5 + number % 3) % 5})
+    items = {"outcome": "overall", "drivers": ["speed", "price"]}
+    return {"key_drivers": cs.key_drivers(table, **items, replicates=100), "penalty_reward": cs.penalty_reward(table, **items)}
 
 
 def calibrated() -> dict[str, pd.DataFrame]:
