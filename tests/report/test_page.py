@@ -128,6 +128,14 @@ def test_a_table_without_rows_is_named(ds: cs.Dataset) -> None:
     assert html(captured.outputs) == '<p class="note">Churn is left out: the table “subscriptions” has no rows.</p>'
 
 
+def test_a_table_without_a_column_is_named(ds: cs.Dataset) -> None:
+    english = Page(ds, title="Test")
+    with capture_output() as captured:
+        assert english.has("subscriptions", subject="Churn", columns=["mrr"])
+        assert not english.has("subscriptions", subject="Notice", columns=["mrr", "noticed_at"])
+    assert html(captured.outputs) == '<p class="note">Notice is left out: the table “subscriptions” has no column noticed_at.</p>'
+
+
 def test_a_warning_is_a_sentence_and_too_few_data_a_reason(page: Page) -> None:
     def warns() -> int:
         warnings.warn("beyond the <data>", UserWarning, stacklevel=1)

@@ -106,11 +106,13 @@ class Page:
         """Show one sentence."""
         self._html(markup.sentence(text))
 
-    def has(self, table: str, *, subject: str) -> bool:
-        """Return whether the dataset has a table with rows; if not, say which subject is left out for want of it."""
-        if has_rows(self.ds, table):
+    def has(self, table: str, *, subject: str, columns: Sequence[str] = ()) -> bool:
+        """Return whether the dataset has a table with rows and the columns; if not, say which subject is left out for want of what."""
+        absent = [name for name in columns if table in self.ds.tables and name not in self.ds.tables[table].columns]
+        if has_rows(self.ds, table) and not absent:
             return True
-        self.sentence(self._word("skipped_empty" if table in self.ds.tables else "skipped", subject=subject, table=table))
+        word = "skipped" if table not in self.ds.tables else "skipped_columns" if absent else "skipped_empty"
+        self.sentence(self._word(word, subject=subject, table=table, columns=", ".join(absent)))
         return False
 
     def estimated(self, function: Callable[..., Result], *args: object, **options: object) -> Result | None:
