@@ -205,6 +205,8 @@ def test_separation_is_named(link: str) -> None:
         cs.fit_ordinal(x, [1, 2, 2, 3, 3, 4], link=link)
     with pytest.raises(ConvergenceError, match="no maximum"):
         cs.fit_ordinal(x[["a"]], [1, 2, 2, 2, 2, 3], link=link)  # nobody with a = 1 below, nobody with a = 0 above
+    with pytest.raises(ConvergenceError, match="no maximum"):
+        cs.fit_ordinal(x[["a"]], [1, 1, 1, 2, 2, 2], link=link)
 
 
 def test_a_strong_effect_is_no_separation() -> None:

@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Link = Literal["logit", "probit"]
 
-_SUSPICIOUS = 1e6  # ratio of curvatures from which on a maximum at infinity is looked for
+_FLAT = 1e-6  # curvature, of the mean log-likelihood, also against the largest, below which a maximum at infinity is looked for
 _ROOT = np.sqrt(2 * np.pi)
 
 
@@ -118,7 +118,8 @@ def maximum(cells: Cells, *, link: Link, terms: Sequence[str], varying: Sequence
     except ConvergenceError:
         refuse_separation(sides, len(shares), terms)
         raise
-    if optimum.condition > _SUSPICIOUS:
+    curvatures = np.linalg.eigvalsh(-optimum.hessian)
+    if curvatures[0] < _FLAT * max(1.0, curvatures[-1]):
         refuse_separation(sides, len(shares), terms)
     return optimum
 
