@@ -27,7 +27,6 @@ OTHERS = {
     "forecast_drift",
     "score_gain",
     "key_drivers",
-    "answers_wide",
     "penalty_reward",
     "tagger_quality",
     "comment_examples",

@@ -24,7 +24,8 @@ johnson <- function(x, y) {
   beta <- solve(root) %*% cor(x, y)
   setNames(as.vector(root^2 %*% beta^2), colnames(x))
 }
-data_sets <- list(swiss = list(swiss, "Fertility"), attitude = list(attitude, "rating"), LifeCycleSavings = list(LifeCycleSavings, "sr"))
+data_sets <- list(swiss = list(swiss, "Fertility"), attitude = list(attitude, "rating"), LifeCycleSavings = list(LifeCycleSavings, "sr"),
+                  mtcars = list(mtcars[c("mpg", "cyl", "disp", "hp", "gear")], "mpg"))
 found <- data.frame()
 for (name in names(data_sets)) {
   table <- data_sets[[name]][[1]]
