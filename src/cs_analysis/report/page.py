@@ -26,7 +26,7 @@ from cs_analysis.report.lists import list_text
 from cs_analysis.show.pictures import picture
 from cs_analysis.show.tables import labelled, notes
 from cs_analysis.show.text import date_text, level_text, period_text, value_text
-from cs_analysis.stats.estimates import key_columns
+from cs_analysis.stats.estimates import telling_keys
 
 Result = TypeVar("Result")
 
@@ -155,7 +155,7 @@ class Page:
 
     def _labelled(self, table: pd.DataFrame, *, caption: str) -> str:
         words = labelled(table, conf_level=self.conf_level, language=self.language)
-        names = sum(name != "unfinished" for name in key_columns(table)) + (len(table["metric"].unique()) > 1)
+        names = len(telling_keys(table)) + (len(table["metric"].unique()) > 1)
         return markup.table(words, caption=caption, figures=len(words.columns) - names)
 
     def _findings(self) -> pd.DataFrame:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from matplotlib.axes import Axes
 
 from cs_analysis import glossary, show
 from cs_analysis.data.calendar import Period
 from cs_analysis.facts.groups import By
+from cs_analysis.facts.wide_answers import answers_wide
 from cs_analysis.metrics.comment_words import comment_keywords
+from cs_analysis.metrics.drivers import key_drivers
 from cs_analysis.metrics.response import response_rate
 from cs_analysis.metrics.satisfaction import ces, csat, nps
 from cs_analysis.report.page import Page
@@ -65,6 +69,17 @@ class Voice:
             .drop(columns="cell")
             .sort_values("period", kind="stable", ignore_index=True)
         )
+
+    def drivers(self, names: Sequence[str]) -> pd.DataFrame | None:
+        """Return `key_drivers` of the survey's score by account, on other surveys; or say why there are none."""
+        answered = set(self.ds.tables["responses"].to_pandas(["survey", "score"]).dropna()["survey"])
+        others = [name for name in dict.fromkeys(names) if name != self.survey and name in answered]
+        if len(others) < 2 or self.survey not in answered:
+            self.page.sentence("Key drivers are left out: they take a score and at least two other surveys that have answers.")
+            return None
+        wide = answers_wide(self.ds, surveys=[self.survey, *others], unit="account")
+        options = {"outcome": self.survey, "drivers": others, "cluster": "account_id", "missing": "complete"}
+        return self.page.estimated(key_drivers, wide, method="lmg", conf_level=self.page.conf_level, **options)
 
     def success(self, table: pd.DataFrame) -> list[tuple[pd.DataFrame, str]]:
         """Return the parts of `success_vs_satisfaction` with their captions."""

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from cs_analysis import glossary
 from cs_analysis.show.limits import interval_lines
 from cs_analysis.show.style import PALETTE, QUIET, SMALL_N, axes_or_new, figure_style, finish, from_zero, legend, one_metric, row_names, small_mark
-from cs_analysis.stats.estimates import key_columns
+from cs_analysis.stats.estimates import telling_keys
 
 
 def interval_plot(table: pd.DataFrame, *, key: str, reference: float | None = None, ax: Axes | None = None, language: str = "en") -> Axes:
@@ -66,7 +66,7 @@ def interval_plot(table: pd.DataFrame, *, key: str, reference: float | None = No
 
 
 def _others(rows: pd.DataFrame, key: str) -> list[str]:
-    return [name for name in key_columns(rows) if name != key]
+    return [name for name in telling_keys(rows) if name != key]
 
 
 def _draw(ax: Axes, rows: pd.DataFrame) -> None:

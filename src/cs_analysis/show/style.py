@@ -19,7 +19,7 @@ from matplotlib.ticker import Formatter, FuncFormatter, MaxNLocator
 from cs_analysis import glossary
 from cs_analysis.errors import MissingColumnsError, ParameterError
 from cs_analysis.show.text import axis_text, key_texts, titled
-from cs_analysis.stats.estimates import COLUMNS, key_columns
+from cs_analysis.stats.estimates import COLUMNS, key_columns, telling_keys
 
 SMALL_N = 30
 INK = "#333333"
@@ -176,7 +176,7 @@ def groups(table: pd.DataFrame, *, key: str, language: str, gaps: bool = False, 
     Rows without an estimate are left out, with `gaps` only groups that have none at all, with `empty` not even those. A group that is left
     out keeps its colour to itself, so that a group has the same one in every panel.
     """
-    others = [name for name in key_columns(table) if name not in (key, "unfinished")]
+    others = [name for name in telling_keys(table) if name != key]
     rows = table.reset_index(drop=True)
     names = row_names(rows, others, language=language)
     # Unsorted: groups keep the order in which the table has them ("1d", "7d", "28d").

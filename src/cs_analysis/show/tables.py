@@ -12,7 +12,7 @@ from cs_analysis.errors import MissingColumnsError
 from cs_analysis.show.heatmaps import DAGGER, grid_of
 from cs_analysis.show.style import SMALL_N, unfinished_rows
 from cs_analysis.show.text import Grain, interval_text, key_texts, level_text, titled, value_text
-from cs_analysis.stats.estimates import COLUMNS, key_columns
+from cs_analysis.stats.estimates import COLUMNS, telling_keys
 
 STAR = "*"
 
@@ -20,9 +20,9 @@ STAR = "*"
 def labelled(table: pd.DataFrame, *, conf_level: float = 0.95, grain: Grain | None = None, language: str = "en") -> pd.DataFrame:
     """Return an estimates table as text: keys, metric (where there are several), value, interval, n.
 
-    No row is dropped or sorted; a key that is missing in every row says nothing and has no column. Bases below 30 carry a dagger, values whose time is not over a star; `notes` says so in words. A missing
-    estimate is a dash. The interval column is left out where no row has one. Each row is rounded by its own unit, so several metrics and
-    currencies can stand in one table; days and rates a month are named in the title.
+    No row is dropped or sorted; a key that is missing in every row says nothing and has no column. Bases below 30 carry a dagger, values whose
+    time is not over a star; `notes` says so in words. A missing estimate is a dash. The interval column is left out where no row has one. Each
+    row is rounded by its own unit, so several metrics and currencies can stand in one table; days and rates a month are named in the title.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def labelled(table: pd.DataFrame, *, conf_level: float = 0.95, grain: Grain | No
     """
     if missing := [name for name in COLUMNS if name not in table.columns]:
         raise MissingColumnsError(missing, table.columns, table="estimates")
-    keys = [name for name in key_columns(table) if name != "unfinished" and (table.empty or table[name].notna().any())]
+    keys = telling_keys(table)
     shown = {glossary.key_label(name, language): key_texts(table[name], grain=grain, language=language) for name in keys}
     titles = [titled(glossary.title(metric, language), unit, language) for metric, unit in zip(table["metric"], table["unit"], strict=True)]
     if len(set(titles)) > 1:

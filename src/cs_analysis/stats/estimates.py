@@ -67,6 +67,11 @@ def key_columns(table: pd.DataFrame) -> list[str]:
     return [name for name in table.columns if name not in COLUMNS]
 
 
+def telling_keys(table: pd.DataFrame) -> list[str]:
+    """Return the key columns that tell rows apart for a reader: those with a value somewhere (all of an empty table), without the mark `unfinished`."""
+    return [name for name in key_columns(table) if name != "unfinished" and (table.empty or bool(table[name].notna().any()))]
+
+
 def stack(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return several estimates tables as one, keys first; a key that a part lacks is missing there."""
     parts = list(tables)
