@@ -111,8 +111,9 @@ def _numbers(column: pd.Series) -> pd.Series:
         strange = pd.Series(data=True, index=column.index)
     if strange.any():
         place = int(np.argmax(strange.to_numpy()))
+        (held,) = column.iloc[[place]].tolist()
         raise ParameterError(
-            f"drivers and outcome must be finite numbers; row {place + 1} of {column.name!r} holds {column.iloc[place]!r}. Convert ordered words to 1, 2, 3."
+            f"drivers and outcome must be finite numbers; row {place + 1} of {column.name!r} holds {held!r}. Convert ordered words to 1, 2, 3."
         )
     return pd.Series(numbers.to_numpy("float64"))
 
