@@ -47,7 +47,7 @@ def comment_keywords(
 
     Parameters
     ----------
-    source, survey, by
+    source, survey
         As for `comment_share`.
     target, reference : str
         Classes of the score: detractors, passives, promoters, or what they are on other scales: bottom, middle, top.
@@ -55,6 +55,8 @@ def comment_keywords(
         Least number of comments that hold a word.
     correction : {"holm", "benjamini_hochberg"}
         How p values are adjusted for the number of words, over the languages of a group together.
+    by : str or list of str, optional
+        As for `comment_share`.
     conf_level : float
         Level of the limits, which are not adjusted.
 

@@ -115,10 +115,12 @@ def comment_copies(source: Dataset | Any, *, survey: str | None = None, threshol
 
     Parameters
     ----------
-    source, survey, by, conf_level
+    source, survey
         As for `comment_share`; all surveys unless one is named.
     threshold : float
         Least Jaccard index of the three-word runs of two comments that count as copies.
+    by, conf_level
+        As for `comment_share`.
 
     Returns
     -------
@@ -167,13 +169,15 @@ def comment_themes(
 
     Parameters
     ----------
-    source, survey, by, by_class
+    source, survey
         As for `comment_share`; all surveys unless one is named, in which case the class is bottom, middle or top of the answer's scale.
     codebook : mapping or path, optional
         `{language: {theme: [term, ...]}}` or a TOML file of that form (see `check_codebook`); the packaged one without it.
     labelled : DataFrame or "packaged", optional
         Labelled comments as for `tagger_quality`, by which the shares are corrected; "packaged": those that the packaged codebook was measured on. Without
         them nothing is corrected.
+    by, by_class
+        As for `comment_share`.
     once : bool
         Count copies of a comment, exact or near, once.
     conf_level : float
