@@ -2,7 +2,8 @@
 
 `python benchmarks/coverage/score_waves.py [SAMPLES]` writes `results/score_waves.csv` beside this file. Accounts have one to four users; an account, its
 users, and the account in that wave each have a level of their own, which is then read on the scale of nps. Seven accounts in ten take part in a wave, so
-that about half of the answers come from accounts that answer in both waves. In half of the runs everybody's level rises by 0.5.
+that about half of the answers come from accounts that answer in both waves. In one setting everybody's level rises by 0.5, in another the users of an
+account change their minds together.
 """
 
 from __future__ import annotations
@@ -23,18 +24,19 @@ from cs_analysis.stats.paired_scores import Answers, Kind, Pairs, paired_differe
 
 SEED = 20261123
 KINDS: tuple[Kind, ...] = ("net", "top", "mean")
-TAKES_PART, RISE = 0.7, 0.5
-PARTS = {"account": 1.2, "user": 1.0, "account in the wave": 0.5, "answer": 1.2}  # standard deviations, in scores
+TAKES_PART = 0.7
+PARTS = {"account": 1.2, "user": 1.0, "answer": 1.2}  # standard deviations, in scores
+SETTINGS = ((0.0, 0.5), (0.5, 0.5), (0.0, 1.5))  # rise, and standard deviation of the account in the wave
 
 
-def panel(accounts: int, rise: float, rng: np.random.Generator) -> pd.DataFrame:
+def panel(accounts: int, rise: float, rng: np.random.Generator, *, together: float = 0.5) -> pd.DataFrame:
     """Return the answers of two waves: `wave`, `account`, `user`, `score`."""
     users = np.repeat(np.arange(accounts), rng.integers(1, 5, accounts))
     level = rng.normal(8, PARTS["account"], accounts)[users] + rng.normal(0, PARTS["user"], len(users))
     waves = []
     for wave in (0, 1):
         there = (rng.random(accounts) < TAKES_PART)[users] & (rng.random(len(users)) < 0.8)
-        shift = rng.normal(0, PARTS["account in the wave"], accounts)[users] + rng.normal(0, PARTS["answer"], len(users))
+        shift = rng.normal(0, together, accounts)[users] + rng.normal(0, PARTS["answer"], len(users))
         score = np.clip(np.rint(level + shift + wave * rise), 0, 10)
         waves.append(pd.DataFrame({"wave": wave, "account": users, "user": np.arange(len(users)), "score": score})[there])
     return pd.concat(waves, ignore_index=True)
@@ -62,14 +64,14 @@ def designs(rows: pd.DataFrame, kind: Kind) -> Iterator[tuple[str, Interval]]:
 
 def changes(samples: int, rng: np.random.Generator) -> Iterator[dict[str, object]]:
     """Yield coverage, chance of finding a change and width, by accounts, measure and design."""
-    for rise in (0.0, RISE):
-        many = panel(200_000, rise, rng)
+    for rise, together in SETTINGS:
+        many = panel(200_000, rise, rng, together=together)
         values = {kind: answers(many, many["wave"].to_numpy(), many["account"].to_numpy()).values(kind) for kind in KINDS}
         truth = {kind: 0.0 if not rise else float(np.diff(pd.Series(value).groupby(many["wave"]).mean())[0]) for kind, value in values.items()}
         for accounts in (20, 60):
             found = []
             for _ in range(samples):
-                rows = panel(accounts, rise, rng)
+                rows = panel(accounts, rise, rng, together=together)
                 for kind in KINDS:
                     for design, limits in designs(rows, kind):
                         found.append((kind, design, float(limits.conf_low[0]), float(limits.conf_high[0])))
@@ -77,7 +79,7 @@ def changes(samples: int, rng: np.random.Generator) -> Iterator[dict[str, object
             target = table["kind"].map(truth)
             table = table.assign(covered=(table["low"] <= target) & (target <= table["high"]), apart=(table["low"] > 0) | (table["high"] < 0))
             for (kind, design), own in table.assign(width=table["high"] - table["low"]).groupby(["kind", "design"], sort=True):
-                yield {"study": "change", "accounts": accounts, "rise": rise, "figure": kind, "how": design, **figures(own, samples)}
+                yield {"study": "change", "accounts": accounts, "rise": rise, "together": together, "figure": kind, "how": design, **figures(own, samples)}
 
 
 def figures(own: pd.DataFrame, samples: int) -> dict[str, object]:
@@ -112,7 +114,7 @@ def ordinal(samples: int, rng: np.random.Generator) -> Iterator[dict[str, object
             figure, how = name.split(", ")
             error = round(float(np.sqrt(np.mean(each) * (1 - np.mean(each)) / len(each))), 4)
             told = {"samples": len(each), "coverage": round(1 - float(np.mean(each)), 4), "found": round(float(np.mean(each)), 4), "simulation_error": error}
-            yield {"study": "ordinal", "accounts": accounts, "rise": 0.0, "figure": figure, "how": how, **told}
+            yield {"study": "ordinal", "accounts": accounts, "rise": 0.0, "together": 0.5, "figure": figure, "how": how, **told}
 
 
 def charts(samples: int, rng: np.random.Generator) -> Iterator[dict[str, object]]:
@@ -130,13 +132,13 @@ def charts(samples: int, rng: np.random.Generator) -> Iterator[dict[str, object]
         for (rule, name), each in rings.items():
             error = round(float(np.std(each) / np.sqrt(samples)), 4)
             told = {"samples": samples, "found": round(float(np.mean(each)), 4), "simulation_error": error}
-            yield {"study": "chart", "rise": away, "figure": rule, "how": name, **told}
+            yield {"study": "chart", "away": away, "figure": rule, "how": name, **told}
 
 
 def main(samples: int) -> None:
     rng = np.random.default_rng(SEED)
     rows = [*changes(samples, rng), *ordinal(samples, rng), *charts(samples, rng)]
-    columns = ["study", "accounts", "rise", "figure", "how", "samples", "coverage", "found", "width", "simulation_error"]
+    columns = ["study", "accounts", "rise", "together", "away", "figure", "how", "samples", "coverage", "found", "width", "simulation_error"]
     table = pd.DataFrame(rows)[columns].astype({"accounts": "Int64"})
     table.to_csv(Path(__file__).parent / "results" / "score_waves.csv", index=False)
     print(table.to_string())

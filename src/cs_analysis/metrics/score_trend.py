@@ -48,7 +48,8 @@ def score_control_chart(
     A wave inside the limits is one of a stable process: asking why it went up or down is asking about noise. Limits are three sigmas from the centre; sigma
     is that of a net share, a share or a mean of so many answers. Scores vary for more reasons than that (who answers, seasons, answers of one
     account being alike), and then the plain chart rings all the time; Laney's multiplies sigma by how much more neighbouring waves differ than
-    they should (`sigma_z`), never by less than 1. In a simulation with such variation plain limits rang falsely in 10 to 29 % of the waves, Laney's in 0.4 %.
+    they should (`sigma_z`), never by less than 1. Of 24 simulated waves of 50 to 400 answers, with a share that moves by 3 or 6 points of itself, plain
+    limits rang in 2 and 13 %, Laney's in 0.4 %.
 
     Parameters
     ----------

@@ -46,7 +46,8 @@ def score_change(
 
     A wave is the calendar period in which an answer came. Panels overlap: some accounts answer in both waves, some in one. Whoever was content before
     is mostly content still, so that the change is known better than two separate samples would tell, and a test for independent samples misses
-    changes; one for answers instead of accounts sees changes that are none.
+    changes; one for answers instead of accounts sees changes that are none. In simulated panels of 20 and 60 accounts 95 % limits contained the truth in
+    95 to 99 %, those for independent samples, up to a quarter wider, in 97 to 100 %, those for single answers in 88 to 99 %.
 
     Parameters
     ----------
