@@ -79,7 +79,7 @@ def test_one_step_is_what_fitting_each_replicate_gives() -> None:
     for _ in range(5):
         times = rng.multinomial(ratings.clusters, np.full(ratings.clusters, 1 / ratings.clusters))
         step = lmg(relations.correlations((times @ relations.contributions)[None, :]))[0]
-        again = table.loc[np.repeat(table.index, times[ratings.owners])].drop(columns="account")
+        again = pd.DataFrame(ratings.x, columns=list("abc")).assign(y=ratings.y).loc[np.repeat(np.arange(300), times[ratings.owners])]
         fitted = lmg(related(read(again, "y")).whole[None])[0]
         assert_allclose(step, fitted, atol=0.004)
 
@@ -87,10 +87,11 @@ def test_one_step_is_what_fitting_each_replicate_gives() -> None:
 def test_noise_is_related_to_the_latent_variable_as_a_fit_says() -> None:
     table = simulated(2000, np.random.default_rng(5))
     noise = np.random.default_rng(6).normal(size=2000)
-    relations = related(read(table, "y"))
+    ratings = read(table, "y")
     values = (noise - noise.mean()) / noise.std()
-    quick = values @ relations.values[:, -1] / 2000
-    fitted = related(read(table.assign(z=noise)[["a", "b", "c", "z", "y"]], "y")).whole[3, 4]
+    quick = values @ related(ratings).values[:, -1] / 2000
+    more = pd.DataFrame(ratings.x, columns=list("abc")).assign(z=noise, y=ratings.y)
+    fitted = related(read(more, "y")).whole[3, 4]
     assert quick == pytest.approx(fitted, abs=0.002)
     assert abs(quick) > 0.005
 

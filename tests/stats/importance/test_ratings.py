@@ -62,4 +62,11 @@ def test_clusters_are_numbered_and_any_kind_of_number_is_read() -> None:
     found = read_ratings(table(a=[Decimal(1), Decimal(2), 3, 4.0, 5, True]).convert_dtypes(), **{**USUAL, "cluster": "account"})
     assert found.owners.tolist() == [0, 0, 1, 1, 2, 3]
     assert found.clusters == 4
-    assert found.x[:, 0].tolist() == [1, 2, 3, 4, 5, 1]
+    assert found.x[:, 0].tolist() == [1, 2, 4, 3, 5, 1]  # within q the row with the lower outcome comes first
+
+
+@pytest.mark.parametrize("cluster", [None, "account"])
+def test_the_order_of_rows_is_that_of_their_content(cluster: str | None) -> None:
+    first, second = (read_ratings(rows, **{**USUAL, "cluster": cluster}) for rows in (table(), table().iloc[[4, 2, 0, 5, 1, 3]]))
+    assert (first.x == second.x).all()
+    assert (first.owners == second.owners).all()

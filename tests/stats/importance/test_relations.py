@@ -28,15 +28,16 @@ def of_clusters(relations: Relations, times: np.ndarray) -> np.ndarray:
     return relations.correlations((times @ relations.contributions)[None, :])[0]
 
 
-def repeated(table: pd.DataFrame, owners: np.ndarray, times: np.ndarray) -> pd.DataFrame:
-    return table.loc[np.repeat(np.arange(len(table)), times[owners])]
+def repeated(ratings: Ratings, times: np.ndarray) -> pd.DataFrame:
+    table = pd.DataFrame(ratings.x, columns=DRIVERS).assign(y=ratings.y)
+    return table.loc[np.repeat(np.arange(len(table)), times[ratings.owners])]
 
 
 def test_a_replicate_is_what_repeating_rows_gives() -> None:
     table = answers(1)
     ratings = read(table)
     times = np.random.default_rng(2).multinomial(ratings.clusters, np.full(ratings.clusters, 1 / ratings.clusters))
-    wanted = repeated(table, ratings.owners, times)[[*DRIVERS, "y"]].corr()
+    wanted = repeated(ratings, times).corr()
     assert_allclose(of_clusters(complete_relations(ratings), times), wanted, rtol=1e-10)
     assert_allclose(complete_relations(ratings).whole, table[[*DRIVERS, "y"]].corr(), rtol=1e-10)
 
@@ -46,7 +47,7 @@ def test_a_pairwise_replicate_is_what_repeating_rows_gives() -> None:
     ratings = read(table, "pairwise")
     kept = table[table[DRIVERS].notna().any(axis=1)].reset_index(drop=True)
     times = np.random.default_rng(2).multinomial(ratings.clusters, np.full(ratings.clusters, 1 / ratings.clusters))
-    assert_allclose(of_clusters(pairwise_relations(ratings), times), repeated(kept, ratings.owners, times)[[*DRIVERS, "y"]].corr(), rtol=1e-10)
+    assert_allclose(of_clusters(pairwise_relations(ratings), times), repeated(ratings, times).corr(), rtol=1e-10)
     assert_allclose(pairwise_relations(ratings).whole, kept[[*DRIVERS, "y"]].corr(), rtol=1e-10)
 
 

@@ -14,7 +14,7 @@ Integers = npt.NDArray[np.int64]
 
 def with_noise(relations: Relations, ratings: Ratings, *, deals: int, rng: np.random.Generator) -> Floats:
     """Return correlation matrices with one driver more, first: a driver's answers dealt out anew to the clusters, the drivers in turn."""
-    order, whole = _by_owner(ratings), relations.whole
+    order, whole = _Order(ratings.owners, rng), relations.whole
     values, known = _filled(relations.values)
     first = np.cumsum([0, *relations.columns[:-1]])
     columns = first[np.arange(deals) % len(first)]
@@ -22,15 +22,15 @@ def with_noise(relations: Relations, ratings: Ratings, *, deals: int, rng: np.ra
     found[:, 1:, 1:], found[:, 0, 0] = whole, 1.0
     for deal, column in enumerate(columns):
         place = _dealt(order, rng)
-        common = known[place, column] @ known[order.rows]
-        found[deal, 0, 1:] = values[place, column] @ values[order.rows] / np.maximum(common, 1.0)
+        common = known[place, column] @ known[order.to]
+        found[deal, 0, 1:] = values[place, column] @ values[order.to] / np.maximum(common, 1.0)
     found[:, 1:, 0] = found[:, 0, 1:]
     return found
 
 
 def unrelated(relations: Relations, ratings: Ratings, *, deals: int, rng: np.random.Generator) -> Floats:
     """Return correlation matrices of the drivers, each dealt out by itself, without the outcome."""
-    order = _by_owner(ratings)
+    order = _Order(ratings.owners, rng)
     first = np.cumsum([0, *relations.columns[:-1]])
     values, known = _filled(relations.values[:, first])
     found = np.empty((deals, len(first), len(first)))
@@ -42,16 +42,20 @@ def unrelated(relations: Relations, ratings: Ratings, *, deals: int, rng: np.ran
 
 
 class _Order:
-    """Rows put together by cluster: their places, where each cluster begins among them, and its size."""
+    """Rows put together by cluster, to deal from and to deal to, where each cluster begins among them, and its size.
 
-    def __init__(self, owners: Integers) -> None:
-        self.rows = np.argsort(owners, kind="stable")
+    Within clusters both orders are random: rows come in the order of their values, which would make a relation of its own.
+    """
+
+    def __init__(self, owners: Integers, rng: np.random.Generator) -> None:
+        self.rows, self.to = (_together(owners, rng) for _ in range(2))
         self.sizes = np.bincount(owners)
         self.starts = np.cumsum(self.sizes) - self.sizes
 
 
-def _by_owner(ratings: Ratings) -> _Order:
-    return _Order(ratings.owners)
+def _together(owners: Integers, rng: np.random.Generator) -> Integers:
+    shuffled = rng.permutation(len(owners))
+    return np.asarray(shuffled[np.argsort(owners[shuffled], kind="stable")])
 
 
 def _dealt(order: _Order, rng: np.random.Generator) -> Integers:

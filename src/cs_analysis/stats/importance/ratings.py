@@ -65,8 +65,8 @@ def read_ratings(table: pd.DataFrame, *, outcome: str, drivers: Sequence[str], c
         No more rows than drivers and one, or a column that is the same in all of them.
     """
     names = _named(table, outcome=outcome, drivers=drivers, cluster=cluster)
-    values = pd.DataFrame({name: _numbers(table[name]) for name in [*names, outcome]}).reset_index(drop=True)
-    owners = np.arange(len(values)) if cluster is None else _owners(table[cluster])
+    values = pd.DataFrame({name: _numbers(table[name]) for name in [*names, outcome]})
+    values, owners = _in_order(values, None if cluster is None else _owners(table[cluster]))
     known = values.notna()
     kept = _kept(known, missing, outcome=outcome)
     x, y = values.loc[kept, names].to_numpy(), values.loc[kept, outcome].to_numpy()
@@ -122,6 +122,13 @@ def _owners(column: pd.Series) -> Any:
     if column.isna().any():
         raise ParameterError(f"every row must say whose it is; row {int(np.argmax(column.isna())) + 1} has no {column.name!r}. Fill it in or leave it out.")
     return column.to_numpy()
+
+
+def _in_order(values: pd.DataFrame, owners: Any) -> tuple[pd.DataFrame, Integers]:
+    """Return rows and the numbers of their clusters in an order that does not depend on that of the table: what is drawn must not."""
+    number = np.zeros(len(values), dtype="int64") if owners is None else pd.factorize(pd.Series(owners).astype("str"), sort=True)[0]
+    place = np.lexsort([*values.to_numpy().T, number])
+    return values.iloc[place].reset_index(drop=True), np.arange(len(values)) if owners is None else number[place]
 
 
 def _kept(known: pd.DataFrame, missing: str, *, outcome: str) -> pd.Series:
