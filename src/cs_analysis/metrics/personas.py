@@ -133,9 +133,10 @@ def fit_personas(
 
     k-means divides the accounts into 2, 3, ... `most` groups; the largest mean silhouette width is compared with the largest of `null_tables` tables without
     groups: the same values in each column, with the same rank correlations, from a Gaussian copula. "no structure": such a silhouette comes by
-    chance in more than 1 - `conf_level` of them, or the BIC of a mixture prefers a single group. "structure": beyond chance, silhouette at least 0.25, and
-    no group of which on average less than 0.6 is found again in accounts drawn anew. Otherwise "weak structure". Groups that differ in a single column are
-    part of every null table, and so no structure: cut that column instead.
+    chance in more than 1 - `conf_level` of them, or the BIC of a mixture prefers a single group. "structure": beyond chance, silhouette at least 0.25, no
+    group of which on average less than 0.6 is found again in accounts drawn anew, and accounts surely rarer half-way between each group and its nearest
+    than in either. Otherwise "weak structure". Groups that differ in a single column are part of every null table, and so no structure: cut that column
+    instead.
 
     Parameters
     ----------
@@ -201,7 +202,7 @@ def fit_personas(
     best = seen.size if method == "kmeans" else 1 + int(bic.argmin())
     group = partial(find_groups, scales, values[table.grouped], method=method, rng=source)
     found = group(best) if best > 1 and seen.p_value <= 1 - level else None
-    verdict = seen.judged(found.stability.jaccard.mean(axis=0), silhouette=found.silhouette) if found else NO_STRUCTURE
+    verdict = found.verdict if found else NO_STRUCTURE
     if k is not None and (found is None or k != best):
         found = group(k)
     placed = found.placed(values) if found else None
@@ -368,6 +369,11 @@ def _said_of_groups(found: Groups | None, stable: pd.DataFrame, *, forced: bool)
     if forced:
         yield Diagnostic("number of personas", found.partition.size, "forced", "the number was asked for; read the verdict")
     yield Diagnostic("silhouette of the personas", found.silhouette)
+    names = _letters(found.partition.size)
+    for valley in found.valleys:
+        flat = not valley.shown
+        finding = ("no valley", "nothing shows a border here: the accounts half-way are not surely rarer") if flat else ()
+        yield Diagnostic(f"valley {names[valley.group]} to {names[valley.other]}", valley.depth, *finding)
     for row in stable.itertuples():
         weak = row.finding == "unstable"
         yield Diagnostic(f"stability {row.persona}", row.jaccard, *(("unstable", "not found again in accounts drawn anew; do not name it") if weak else ()))

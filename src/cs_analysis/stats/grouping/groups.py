@@ -10,7 +10,8 @@ import numpy as np
 from cs_analysis.stats.grouping.partition import Integers, Method, Partition, divide
 from cs_analysis.stats.grouping.prepare import Column, scaled
 from cs_analysis.stats.grouping.stability import Stability, stability
-from cs_analysis.stats.grouping.verdict import silhouette_of
+from cs_analysis.stats.grouping.valleys import Valley, valleys
+from cs_analysis.stats.grouping.verdict import LEAST_SILHOUETTE, LEAST_STABLE, STRUCTURE, WEAK, silhouette_of
 from cs_analysis.stats.intervals import Floats, Interval
 
 REACH = 0.99
@@ -28,13 +29,20 @@ class Placed(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """Groups of rows, largest first, how far each reaches, how often it is found again, and their silhouette."""
+    """Groups of rows, largest first, how far each reaches, how often it is found again, their silhouette and what lies between them."""
 
     scales: tuple[Column, ...]
     partition: Partition
     reach: Floats
     stability: Stability
     silhouette: float
+    valleys: list[Valley]
+
+    @property
+    def verdict(self) -> str:
+        """Return the verdict on groups beyond chance: whether they are far enough apart, found again, and divided by something."""
+        apart = self.silhouette >= LEAST_SILHOUETTE and all(valley.shown for valley in self.valleys)
+        return STRUCTURE if apart and self.stability.jaccard.mean(axis=0).min() >= LEAST_STABLE else WEAK
 
     def placed(self, values: Floats) -> Placed:
         """Return the group of each row of values."""
@@ -63,7 +71,7 @@ def find_groups(scales: tuple[Column, ...], values: Floats, size: int, *, method
     reach = np.array([np.quantile(distances[labels == group], REACH) if (labels == group).any() else 0.0 for group in range(size)])
     again = partial(divide, size=size, method=method, starts=_STARTS_AGAIN)
     stable = stability(rows, found, again=lambda drawn, seed: again(drawn, seed=seed), replicates=_REPLICATES, rng=rng)
-    return Groups(scales, found, reach, stable, silhouette_of(rows, labels, rng=rng))
+    return Groups(scales, found, reach, stable, silhouette_of(rows, labels, rng=rng), valleys(rows, found))
 
 
 def _own(distances: Floats, labels: Integers) -> Floats:

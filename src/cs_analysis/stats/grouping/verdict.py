@@ -47,10 +47,6 @@ class Evidence(NamedTuple):
         """Return the chance of such a silhouette without groups, this table counted among those without."""
         return float((1 + (self.null >= self.best).sum()) / (1 + len(self.null)))
 
-    def judged(self, jaccard: Floats, *, silhouette: float) -> str:
-        """Return the verdict on groups beyond chance, by their stability and silhouette."""
-        return STRUCTURE if silhouette >= LEAST_SILHOUETTE and jaccard.min() >= LEAST_STABLE else WEAK
-
 
 def evidence(rows: Floats, *, most: int, tables: int, rng: np.random.Generator) -> Evidence:
     """Return the evidence for groups among prepared rows; of more than 1,000 rows, in 1,000 drawn at random.
