@@ -53,6 +53,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
 COMPARING = {"conversion_difference", "conversion_change", "customer_time_difference"}  # their groups are set against each other
 WITHOUT_LIMITS = {
+    "score_change",
+    "ordinal_change",
     "comment_themes",
     "success_vs_satisfaction",
     "renewal_by_score",
