@@ -35,7 +35,7 @@ IMPORTANCE_NOTE = (
 
 _PARTS: dict[str, Callable[[Floats, Sequence[int] | None], Floats]] = {"lmg": lmg, "johnson": johnson}
 _KEYS = ["driver", "over", "verdict"]
-_DEALS = 400  # of noise
+_DEALS, _CELLS = 400, 8_000_000  # of noise; rows dealt out in all, where there are many
 _ALIKE, _SURE = 0.5, 0.95  # of what the first component could hold beyond an equal share; quantile of a second component by chance
 
 
@@ -167,7 +167,7 @@ def key_drivers(
     relations = _relations(ratings, missing=missing, ordinal=ordinal)
     drawn = relations.drawn(replicates=replicates, rng=source) if ratings.clusters > 1 else None
     found = _Found(relations.whole[None], drawn, len(ratings.y), check_conf_level(conf_level))
-    noise = None if drawn is None else with_noise(relations, ratings, deals=_DEALS, rng=source)
+    noise = None if drawn is None else with_noise(relations, ratings, deals=_deals(ratings), rng=source)
     importance = _importance(found, ratings, relations, methods=names, noise=noise)
     return stack([*importance, *_single(found, ratings, relations), *_halo(found, ratings, relations, rng=source), _answered(ratings)])
 
@@ -251,7 +251,7 @@ def _halo(found: _Found, ratings: Ratings, relations: Relations, *, rng: np.rand
 
     limits, verdict, chance = found.limited(shares), NOT_SHOWN, None
     if found.drawn is not None:
-        chance = component_shares(unrelated(relations, ratings, deals=_DEALS // 4, rng=rng))
+        chance = component_shares(unrelated(relations, ratings, deals=_deals(ratings) // 4, rng=rng))
         verdict = _verdict(limits, chance=chance)
     largest = Limited(*(limit[:1] for limit in limits))
     yield found.table(largest, metric="halo_share", unit="share", driver=ALL, verdict=verdict)
@@ -276,6 +276,10 @@ def _answered(ratings: Ratings) -> pd.DataFrame:
     keys = pd.DataFrame({"driver": [*ratings.drivers, OUTCOME, ALL], "over": None, "verdict": None})
     share = [*ratings.answered, len(ratings.y) / ratings.given]
     return estimates(keys, metric="answered_share", unit="share", estimate=share, n=np.full(len(share), ratings.given))
+
+
+def _deals(ratings: Ratings) -> int:
+    return max(100, min(_DEALS, _CELLS // len(ratings.y)))
 
 
 def _firsts(relations: Relations) -> list[int]:

@@ -16,14 +16,15 @@ def with_noise(relations: Relations, ratings: Ratings, *, deals: int, rng: np.ra
     """Return correlation matrices with one driver more, first: a driver's answers dealt out anew to the clusters, the drivers in turn."""
     order, whole = _Order(ratings.owners, rng), relations.whole
     values, known = _filled(relations.values)
+    to, known_to = values[order.to], known[order.to]
     first = np.cumsum([0, *relations.columns[:-1]])
     columns = first[np.arange(deals) % len(first)]
     found = np.empty((deals, len(whole) + 1, len(whole) + 1))
     found[:, 1:, 1:], found[:, 0, 0] = whole, 1.0
     for deal, column in enumerate(columns):
         place = _dealt(order, rng)
-        common = known[place, column] @ known[order.to]
-        found[deal, 0, 1:] = values[place, column] @ values[order.to] / np.maximum(common, 1.0)
+        common = known[:, column][place] @ known_to
+        found[deal, 0, 1:] = values[:, column][place] @ to / np.maximum(common, 1.0)
     found[:, 1:, 0] = found[:, 0, 1:]
     return found
 
@@ -36,8 +37,8 @@ def unrelated(relations: Relations, ratings: Ratings, *, deals: int, rng: np.ran
     found = np.empty((deals, len(first), len(first)))
     for deal in range(deals):
         places = [_dealt(order, rng) for _ in first]
-        mixed, counted = (np.column_stack([part[place, column] for column, place in enumerate(places)]) for part in (values, known))
-        found[deal] = mixed.T @ mixed / np.maximum(counted.T @ counted, 1.0)
+        mixed, counted = (np.stack([part[:, column][place] for column, place in enumerate(places)]) for part in (values, known))
+        found[deal] = mixed @ mixed.T / np.maximum(counted @ counted.T, 1.0)
     return found
 
 
@@ -67,6 +68,6 @@ def _dealt(order: _Order, rng: np.random.Generator) -> Integers:
 
 
 def _filled(values: Floats) -> tuple[Floats, Floats]:
-    """Return values with 0 for what is missing, and 1 where it is not."""
+    """Return values with 0 for what is missing, and 1 where it is not, column by column in memory."""
     known = ~np.isnan(values)
-    return np.where(known, values, 0.0), known.astype("float64")
+    return np.asfortranarray(np.where(known, values, 0.0)), np.asfortranarray(known.astype("float64"))

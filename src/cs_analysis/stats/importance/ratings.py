@@ -103,19 +103,18 @@ def _named(table: pd.DataFrame, *, outcome: str, drivers: Sequence[str], cluster
 
 def _numbers(column: pd.Series) -> pd.Series:
     """Return a column of numbers, missing ones as such."""
-    if column.dtype == "object" or pd.api.types.is_numeric_dtype(column):
-        strange = ~(column.isna() | column.map(lambda value: isinstance(value, Number)))
-        numbers = column.where(~strange).astype("float64").replace([np.inf, -np.inf], np.nan)
-        strange |= numbers.isna() & column.notna()
-    else:
-        strange = pd.Series(data=True, index=column.index)
+    numeric = pd.api.types.is_numeric_dtype(column)
+    strange = column.notna() & (False if numeric else ~column.map(lambda value: isinstance(value, Number)).astype("bool"))
+    numbers = column if numeric else column.astype("object").where(~strange, np.nan)
+    values = numbers.to_numpy("float64", na_value=np.nan)
+    strange |= column.notna() & ~np.isfinite(values)
     if strange.any():
         place = int(np.argmax(strange.to_numpy()))
         (held,) = column.iloc[[place]].tolist()
         raise ParameterError(
             f"drivers and outcome must be finite numbers; row {place + 1} of {column.name!r} holds {held!r}. Convert ordered words to 1, 2, 3."
         )
-    return pd.Series(numbers.to_numpy("float64"))
+    return pd.Series(values)
 
 
 def _owners(column: pd.Series) -> Any:
