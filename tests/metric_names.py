@@ -8,6 +8,7 @@ OTHERS = {
     "usual_steps",
     "adopters_by_wait",
     "rfm_summary",
+    "rfm_scores",
     "customer_value_list",
     "churn_risk",
     "churn_test",
@@ -34,6 +35,7 @@ OTHERS = {
 """They return no estimates, or not from the dataset alone; each has laws in tests of its own."""
 
 NAMED_OTHERWISE = {
+    "revenue_concentration": "customers_needed",
     "customer_survival": "survival",
     "customer_survival_outlook": "projected_survival",
     "customer_survival_band": "survival",

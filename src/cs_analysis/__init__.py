@@ -104,6 +104,8 @@ _PUBLIC = {
     "metrics.comments": ("comment_share", "comment_languages", "comment_copies", "comment_themes", "tagger_quality"),
     "metrics.comment_words": ("comment_keywords", "comment_examples"),
     "metrics.comment_topics": ("discovered_themes",),
+    "metrics.rfm_segments": ("rfm_scores", "rfm_segments", "rfm_lift"),
+    "metrics.concentration": ("revenue_concentration", "revenue_lorenz"),
     "metrics.personas": ("fit_personas", "PersonaFit"),
     "report.run": ("run_report",),
     "report.pack": ("run_pack",),

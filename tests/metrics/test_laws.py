@@ -53,6 +53,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
 COMPARING = {"conversion_difference", "conversion_change", "customer_time_difference"}  # their groups are set against each other
 WITHOUT_LIMITS = {
+    "rfm_segments",
+    "rfm_lift",
+    "revenue_concentration",
+    "revenue_lorenz",
     "score_change",
     "ordinal_change",
     "comment_themes",
@@ -102,6 +106,10 @@ ONE_ACCOUNT = {
     "retention_definitions",
 }  # says nothing of others
 FACTS = {
+    "largest_customer_share",
+    "revenue_herfindahl",
+    "groups_in_all",
+    "groups_needed_chance",
     "detectable_change",
     "answers_design_effect",
     "needed_answers",

@@ -25,6 +25,7 @@ ARGUMENTS = {  # of metrics that do not run with the dataset alone
     "conversion_change": FUNNEL,
     "comment_themes": {"labelled": "packaged"},
     "churn_drivers": {"features": ["active_days_28"]},  # few leave
+    "revenue_concentration": {"groups": "segment"},
     "score_change": {"correction": "holm"},
     "customer_survival_outlook": {"horizon": "6mo"},  # further than the data it warns
     "customer_time_difference": {"by": "segment", "correction": "holm"},
