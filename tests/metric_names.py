@@ -21,6 +21,8 @@ OTHERS = {
     "health_rollup",
     "fit_health",
     "HealthFit",
+    "fit_personas",
+    "PersonaFit",
     "health_predictions",
     "backtest_health",
     "health_calibration",
@@ -31,6 +33,7 @@ OTHERS = {
     "penalty_reward",
     "tagger_quality",
     "comment_examples",
+    "stuck_accounts",
 }
 """They return no estimates, or not from the dataset alone; each has laws in tests of its own."""
 

@@ -28,7 +28,7 @@ def mixing(features: int, rng: np.random.Generator) -> np.ndarray:
 
 def normal(rows: int, features: int, rng: np.random.Generator) -> np.ndarray:
     """Return correlated normal features."""
-    return rng.standard_normal((rows, features)) @ mixing(features, rng)
+    return np.asarray(rng.standard_normal((rows, features)) @ mixing(features, rng))
 
 
 def uniform(rows: int, features: int, rng: np.random.Generator) -> np.ndarray:

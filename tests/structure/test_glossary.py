@@ -34,6 +34,7 @@ ARGUMENTS = {  # of metrics that do not run with the dataset alone
 
 BOUGHT, LAST_BOUGHT = [0, 0, 0, 1, 1, 1, 2, 3, 4, 5, 8, 22], [0, 0, 0, 51, 2, 147, 202, 206, 27, 221, 209, 236]
 SPENT = [0, 0, 0, 25, 11, 90, 34, 18, 52, 27, 40, 31]
+PERSONS = {"account_id": range(40), "days": [*range(20), *range(60, 80)], "reports": [*range(2, 22), *range(40, 60)]}
 TALKED_OF = [
     f"the {one} {two} with {three} and {four}"
     for words in ("ship harbour sail deck anchor", "bread oven flour cake butter", "horse saddle stable hay meadow", "violin concert opera cello singer")
@@ -84,6 +85,7 @@ def timed() -> dict[str, pd.DataFrame]:
         "concordance": cs.concordance(waiting, [3.0, 1.0, 2.0]),
         **rated(),
         "tagger_quality": cs.tagger_quality(),
+        "fit_personas": cs.fit_personas(pd.DataFrame(PERSONS), k=2, most=2, null_tables=19).coefficients,
         "discovered_themes": cs.discovered_themes(pd.DataFrame({"comment": TALKED_OF}), fewest=20),
         "fit_cox": pd.concat([cox.coefficients, cox.hazard_ratios, cox.baseline()], ignore_index=True),
     }
