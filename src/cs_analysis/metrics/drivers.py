@@ -93,11 +93,11 @@ def key_drivers(
     outcome : str
         Column of what is to be explained, such as overall satisfaction; numbers.
     drivers : list of str
-        Columns of numbers, such as ratings of 1 to 5; at most 20 for `lmg`, whose work doubles with each.
+        Columns of numbers, such as ratings of 1 to 5; at most 20 for `lmg`, whose work doubles with each (12 take a second, 20 some minutes).
     method : {"lmg", "johnson"} or list of them
         Which parts; ranks, leads and noise are those of the first.
     ordinal : bool
-        Whether the outcome is ordered categories without equal steps. R squared is then that of the normal variable behind it in a cumulative probit
+        Whether the outcome is ordered categories without equal steps (at most 25). R squared is that of the normal variable behind it in a cumulative probit
         model (McKelvey and Zavoina).
     cluster : str, optional
         Column that says which rows belong together, usually `account_id`: whole accounts are drawn. Rows are independent without it.

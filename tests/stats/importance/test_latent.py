@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from cs_analysis.errors import ConvergenceError
+from cs_analysis.errors import ConvergenceError, ParameterError
 from cs_analysis.stats.importance.latent import latent_relations
 from cs_analysis.stats.importance.ratings import Ratings, read_ratings
 from cs_analysis.stats.importance.relations import Relations
@@ -99,4 +99,10 @@ def test_noise_is_related_to_the_latent_variable_as_a_fit_says() -> None:
 def test_drivers_that_separate_categories_are_refused() -> None:
     table = pd.DataFrame({"a": [1, 2, 3, 4, 5, 5], "b": [1, 3, 2, 5, 4, 1], "y": [1, 1, 2, 2, 3, 3]})
     with pytest.raises(ConvergenceError, match="no maximum: along 'a'"):
+        related(read(table, "y"))
+
+
+def test_too_many_categories_are_refused() -> None:
+    table = simulated(100, np.random.default_rng(7)).assign(y=np.arange(100))
+    with pytest.raises(ParameterError, match="may have 25 categories; this one has 100"):
         related(read(table, "y"))

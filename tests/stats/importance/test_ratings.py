@@ -43,6 +43,12 @@ def test_what_cannot_be_read_is_refused(columns: dict, options: dict, error: typ
         read_ratings(table(**columns), **{**USUAL, **options})
 
 
+def test_columns_of_one_name_are_refused() -> None:
+    twice = pd.concat([table(), table()[["a"]]], axis=1)
+    with pytest.raises(ParameterError, match="the table has several columns 'a'"):
+        read_ratings(twice, **USUAL)
+
+
 def test_a_combination_of_several_drivers_is_refused() -> None:
     drivers = table(c=[3, 4, 8, 5, 9, 6])  # a + b
     with pytest.raises(ParameterError, match="'c' is determined by 'a', 'b'"):

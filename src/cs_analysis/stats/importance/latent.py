@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cs_analysis.errors import ParameterError
 from cs_analysis.stats.importance.ratings import Ratings
 from cs_analysis.stats.importance.relations import Relations, as_correlations, by_cluster, covariances_of, moments
 from cs_analysis.stats.ordinal_likelihood import Derivatives, Sides, derivatives, maximum, row_scores, sides_of
@@ -16,6 +17,7 @@ from cs_analysis.stats.ordinal_rows import Rows, read_rows
 
 Floats = npt.NDArray[np.float64]
 
+MOST_LEVELS = 25
 _RIDGE = 1e-9  # of the curvature of one answer: a threshold that no drawn row touches stays where it is
 
 
@@ -54,14 +56,14 @@ def latent_relations(columns: Floats, ratings: Ratings, *, sizes: Sequence[int])
     Raises
     ------
     ParameterError, NotEnoughDataError, ConvergenceError
-        As for `fit_ordinal`: a combination of columns, a single category, or columns that separate categories.
+        More than 25 categories. As for `fit_ordinal`: a combination of columns, a single category, or columns that separate categories.
 
     References
     ----------
     McKelvey and Zavoina (1975), Journal of Mathematical Sociology 4, 103-120. Hu and Kalbfleisch (2000), Canadian Journal of Statistics 28, 449-481,
     for replicates of estimating functions.
     """
-    model = _fitted(columns, ratings)
+    model = _fitted(columns, ratings, sizes=sizes)
     x, cuts = model.rows.cells.x[model.rows.place], len(model.rows.levels) - 1
     gradient, curvature = _cluster_sums(model, ratings)
     known = moments(x, ratings)
@@ -75,8 +77,10 @@ def latent_relations(columns: Floats, ratings: Ratings, *, sizes: Sequence[int])
     return Relations(np.hstack([known, gradient, curvature]), correlations, list(sizes), np.column_stack([x, _working(model, x)]))
 
 
-def _fitted(columns: Floats, ratings: Ratings) -> _Model:
-    names = ratings.drivers if columns.shape[1] == len(ratings.drivers) else [f"column {number}" for number in range(1, columns.shape[1] + 1)]
+def _fitted(columns: Floats, ratings: Ratings, *, sizes: Sequence[int]) -> _Model:
+    if (levels := len(np.unique(ratings.y))) > MOST_LEVELS:
+        raise ParameterError(f"an ordinal outcome may have {MOST_LEVELS} categories; this one has {levels}. Use ordinal=False, or join categories.")
+    names = [name if part == 0 else f"{name} (answered)" for name, size in zip(ratings.drivers, sizes, strict=True) for part in range(size)]
     rows = read_rows(pd.DataFrame(columns, columns=names), ratings.y, weights=None, clusters=None)
     point = maximum(rows.cells, link="probit", terms=rows.terms).point
     sides = sides_of(rows.cells)

@@ -98,6 +98,8 @@ def _named(table: pd.DataFrame, *, outcome: str, drivers: Sequence[str], cluster
     wanted = [*names, outcome, *([] if cluster is None else [cluster])]
     if absent := [name for name in wanted if name not in table.columns]:
         raise MissingColumnsError(absent, table.columns, table="of answers")
+    if repeated := [name for name in wanted if list(table.columns).count(name) > 1]:
+        raise ParameterError(f"a column must have a name of its own; the table has several columns {repeated[0]!r}. Rename or drop one.")
     return names
 
 
