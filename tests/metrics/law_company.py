@@ -103,6 +103,8 @@ def aims(people: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame({"account_id": people["account_id"].to_numpy()[who], "goal": rng.choice(["faster", "cheaper"], 120), "set_at": start})
     table["target_at"] = (start + pd.to_timedelta(rng.integers(5, 60, 120), "D")).where(rng.random(120) < 0.9)
     table["reached_at"] = (start + pd.to_timedelta(rng.integers(24, 90 * 24, 120), "h")).where(rng.random(120) < 0.6)
+    table["stage"] = np.where(np.arange(120) % 3 == 0, "set up", "value")
+    table["wanted_stage"] = pd.Series(np.where(np.arange(120) % 4 == 0, "set up", "value")).where(np.arange(120) % 5 > 0, None)
     return table
 
 

@@ -18,6 +18,7 @@ from metrics.law_company import company
 AS_OF = "2026-03-31"
 RELEASED = {"login": "2025-10-01", "report": "2025-12-01"}  # otherwise the first use of all groups together says when
 FUNNEL = {"steps": ["login", "report"], "within": "14d"}
+STAGES = {"set up": "login", "working": ["report", "goal set"], "renewed": "first renewal"}
 ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the dataset alone
     "funnel": FUNNEL,
     "time_to_convert": FUNNEL,
@@ -46,6 +47,13 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
         "adjust_for": "touch",
     },
     "customer_time_difference": {"horizon": "60d", "by": "segment"},
+    "success_map": {"stages": STAGES},  # which stages there are without it depends on all accounts
+    "time_in_stage": {"stages": STAGES},
+    "stage_curve": {"stages": STAGES},
+    "stage_moves": {"stages": STAGES},
+    "stage_outlook": {"stages": STAGES, "months": 2},
+    "stage_projection_error": {"stages": STAGES, "hold_out": 1},
+    "behind_wanted_share": {"stages": {"set up": "login", "value": ["report", "goal reached"]}},
     "score_change": {"period": "month"},  # the company answers in one quarter
     "ordinal_change": {"period": "month"},
     "renewal_by_score": {"every": "month", "horizon": "30d"},
@@ -53,6 +61,12 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
 METRICS = [name for module, names in cs._PUBLIC.items() if module.startswith("metrics.") for name in names if name not in OTHERS]
 COMPARING = {"conversion_difference", "conversion_change", "customer_time_difference"}  # their groups are set against each other
 WITHOUT_LIMITS = {
+    "time_in_stage",
+    "stage_curve",
+    "stage_projection_error",
+    "goal_attainment",
+    "goal_and_experience",
+    "stage_moves",
     "rfm_segments",
     "rfm_lift",
     "revenue_concentration",
@@ -106,6 +120,18 @@ ONE_ACCOUNT = {
     "retention_definitions",
 }  # says nothing of others
 FACTS = {
+    "stage_customers",
+    "stage_leavers",
+    "time_in_stage_naive",
+    "reached_next_naive",
+    "goal_attainment_naive",
+    "pending_goal_share",
+    "goal_and_experience_lowest",
+    "goal_and_experience_highest",
+    "stage_projection_error",
+    "actual_stage_share",
+    "no_memory_p_value",
+    "constant_rates_p_value",
     "largest_customer_share",
     "revenue_herfindahl",
     "groups_in_all",

@@ -106,7 +106,7 @@ def stage_outlook(
     Returns
     -------
     DataFrame
-        Estimates with the keys `month` (1 to `months`), `step` and `stage` ("(left)" comes last). Metric `stage_outlook`, unit `share`, `n` = customers now;
+        Estimates with the keys `months_ahead` (1 to `months`), `step` and `stage` ("(left)" comes last). Metric `stage_outlook`, unit `share`, `n` = customers now;
         all is missing for a group without one, the limits with a single account.
 
     Raises
@@ -123,7 +123,7 @@ def stage_outlook(
     >>> import cs_analysis as cs
     >>> ds, _ = cs.simulate_company(accounts=30, months=6)
     >>> table = cs.stage_outlook(ds, {"signed up": "signed_up", "value": "goal reached"}, months=2)
-    >>> table.groupby("month")["estimate"].sum().round(9).tolist()
+    >>> table.groupby("months_ahead")["estimate"].sum().round(9).tolist()
     [1.0, 1.0]
     """
     check_conf_level(conf_level)
@@ -209,7 +209,7 @@ def _checked(panel: Panel, hold_out: int, conf_level: float, rng: Source) -> Ite
     """Return the rows of the back-test and of the tests for one group."""
     early, last = panel.until(-hold_out), panel.states[:, -1]
     start = _start(early)
-    projected = _projected(early, start, months=hold_out, conf_level=conf_level, rng=rng).query("month == @hold_out").drop(columns="month")
+    projected = _projected(early, start, months=hold_out, conf_level=conf_level, rng=rng).query("months_ahead == @hold_out").drop(columns="months_ahead")
     present = (early.now >= 0) & (early.now < panel.left)
     actual = np.bincount(last[present], minlength=panel.left + 1) / max(present.sum(), 1)
     error = np.abs(projected["estimate"].to_numpy() - actual).sum() / 2
@@ -238,7 +238,7 @@ def _start(panel: Panel) -> Floats:
 
 
 def _projected(panel: Panel, start: Floats, *, months: int, conf_level: float, rng: Source) -> pd.DataFrame:
-    """Return `month`, `step`, `estimate`, limits and `n` of the projection from a start."""
+    """Return `months_ahead`, `step`, `estimate`, limits and `n` of the projection from a start."""
     width, n = panel.left + 1, start.sum()
     share = start / n if n else np.full(width, np.nan)
     moves = panel.moves()
@@ -255,7 +255,7 @@ def _projected(panel: Panel, start: Floats, *, months: int, conf_level: float, r
         return pd.DataFrame(np.concatenate(steps, axis=1))
 
     found = bootstrap(pd.DataFrame(counts), ahead, rng=rng, replicates=_REPLICATES, conf_level=conf_level, method="percentile", unit="share")
-    keys = pd.DataFrame({"month": np.repeat(np.arange(1, months + 1), width), "step": np.tile(np.arange(width), months)})
+    keys = pd.DataFrame({"months_ahead": np.repeat(np.arange(1, months + 1), width), "step": np.tile(np.arange(width), months)})
     estimate = found["estimate"].clip(0, 1)
     low, high = _foreseen(estimate, found["conf_low"], found["conf_high"], n=n, conf_level=conf_level)
     return keys.assign(estimate=estimate, conf_low=low, conf_high=high, n=int(n))
