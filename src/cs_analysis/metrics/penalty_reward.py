@@ -76,7 +76,7 @@ def penalty_reward(
           0, each by its limits; a performance factor has both limits of reward less factor x penalty, and of penalty less factor x reward (penalties
           as positive numbers), on the side of "smaller", and is that first of all.
 
-        Limits are cluster-robust with t quantiles, clusters - 1 degrees of freedom; missing for a single cluster.
+        Limits are cluster-robust with t quantiles, clusters - 1 degrees of freedom; missing where there are no more clusters than effects.
 
     Raises
     ------

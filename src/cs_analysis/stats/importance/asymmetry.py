@@ -32,7 +32,7 @@ class Contrasts(NamedTuple):
     def of(self, weights: Floats, *, conf_level: float) -> Limited:
         """Return sums of effects, one row of weights each, with limits; missing without degrees of freedom."""
         estimate, variance = weights @ self.effects, np.einsum("ij,jk,ik->i", weights, self.covariance, weights)
-        half = special.stdtrit(self.freedom, (1 + conf_level) / 2) * np.sqrt(variance) if self.freedom > 0 else np.full(len(estimate), np.nan)
+        half = special.stdtrit(self.freedom, (1 + conf_level) / 2) * np.sqrt(np.maximum(variance, 0.0)) if self.freedom > 0 else np.full(len(estimate), np.nan)
         return Limited(estimate, estimate - half, estimate + half)
 
 
@@ -41,7 +41,7 @@ def contrasts(ratings: Ratings, *, low: Sequence[float], high: Sequence[float]) 
 
     A value is low up to its driver's `low` and high from its `high` on. Where a driver has missing values, whether it has one is a column more. The
     covariance is the cluster-robust one, times G / (G - 1) and (n - 1) / (n - k) for G clusters, n rows and k columns; limits have t quantiles with
-    G - 1 degrees of freedom.
+    G - 1 degrees of freedom; clusters that are no more than the columns say nothing of the spread.
 
     Raises
     ------
@@ -68,7 +68,8 @@ def contrasts(ratings: Ratings, *, low: Sequence[float], high: Sequence[float]) 
     scores = np.column_stack([np.bincount(ratings.owners, column * residual, groups) for column in design.T])
     factor = groups / max(groups - 1, 1) * (len(design) - 1) / (len(design) - design.shape[1])
     covariance = inverse @ (scores.T @ scores) @ inverse * factor
-    return Contrasts(effects, covariance, groups - 1.0, *places, (below.sum(axis=0), above.sum(axis=0)))
+    freedom = groups - 1.0 if groups > design.shape[1] else 0.0
+    return Contrasts(effects, covariance, freedom, *places, (below.sum(axis=0), above.sum(axis=0)))
 
 
 def _columns(

@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+_LEAST = 1e-10  # what stands for 0 in a denominator
+
 
 def component_shares(correlations: Floats) -> Floats:
     """Return the shares of the columns' standardised variance in their principal components, largest first, replicates x columns.
@@ -29,20 +31,18 @@ def alpha(correlations: Floats) -> Floats:
     if width < 2:
         return np.full(len(correlations), np.nan)
     mean = (correlations.sum(axis=(1, 2)) - width) / (width * (width - 1))
-    return np.asarray(width * mean / (1 + (width - 1) * mean))
+    return np.asarray(width * mean / np.maximum(1 + (width - 1) * mean, _LEAST))
 
 
 def inflation(correlations: Floats) -> Floats:
-    """Return the variance inflation of each column: 1 / (1 - R squared of the column on the others); infinite where they determine it.
+    """Return the variance inflation of each column: 1 / (1 - R squared of the column on the others); 1e10 where they determine it.
 
     References
     ----------
     Marquardt (1970), Technometrics 12, 591-612.
     """
     values, vectors = np.linalg.eigh(correlations)
-    with np.errstate(divide="ignore"):
-        inverse = np.where(values > 1e-10, 1 / np.maximum(values, 1e-10), np.inf)
-    return np.asarray(np.einsum("bik,bk->bi", vectors**2, np.where(np.isinf(inverse), 1e10, inverse)))
+    return np.asarray(np.einsum("bik,bk->bi", vectors**2, 1 / np.maximum(values, _LEAST)))
 
 
 def explained_by_first(correlations: Floats) -> Floats:
