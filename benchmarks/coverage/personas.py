@@ -15,9 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-import cs_analysis as cs
+from cs_analysis.stats.grouping.copula_null import null_tables
+from cs_analysis.stats.grouping.groups import find_groups
+from cs_analysis.stats.grouping.prepare import prepared_column, scaled
+from cs_analysis.stats.grouping.verdict import NO_STRUCTURE, silhouettes
 
-SEED, COMPANIES, FEWER = 20261123, 200, 50
+SEED, COMPANIES, FEWER, TABLES = 20261123, 200, 30, 19
 
 
 def mixing(features: int, rng: np.random.Generator) -> np.ndarray:
@@ -81,18 +84,27 @@ PROMISED = ("normal", "uniform", "lognormal", "heavy")
 
 
 def verdict(kind: str, rng: np.random.Generator) -> tuple[str, int]:
-    """Return the verdict on one company, and the number of personas."""
+    """Return the verdict on one company, and the number of personas.
+
+    That of `fit_personas` with 19 tables, but no further table is made once one without groups does as well: none of the others could change the verdict.
+    """
     rows, features = int(rng.integers(200, 401)), int(rng.integers(4, 7))
-    table = pd.DataFrame(KINDS[kind](rows, features, rng)).add_prefix("feature_").assign(account_id=np.arange(rows))
-    fit = cs.fit_personas(table, never_used="keep", null_tables=19, rng=rng)
-    return fit.verdict, fit.k
+    values = KINDS[kind](rows, features, rng)
+    scales = tuple(column for place, each in enumerate(values.T) if (column := prepared_column(str(place), each)))
+    prepared, sizes = scaled(scales, values), range(2, 7)
+    own = silhouettes(prepared, sizes, seed=int(rng.integers(2**31)))
+    for table in null_tables(prepared, count=TABLES, rng=rng):
+        if silhouettes(table, sizes, seed=int(rng.integers(2**31))).max() >= own.max():
+            return NO_STRUCTURE, 0
+    size = sizes[int(own.argmax())]
+    return find_groups(scales, values, size, method="kmeans", rng=rng).verdict, size
 
 
 def study(kind: str, companies: int = COMPANIES, *, seed: int = SEED) -> pd.DataFrame:
     """Return how often groups are found, in companies of one kind."""
     place = list(KINDS).index(kind)
     found = pd.DataFrame([verdict(kind, rng) for rng in np.random.default_rng([seed, place]).spawn(companies)], columns=["verdict", "k"])
-    share = (found["verdict"] != "no structure").mean()
+    share = (found["verdict"] != NO_STRUCTURE).mean()
     error, groups = np.sqrt(share * (1 - share) / companies), int(kind[0]) if kind[0].isdigit() else 1
     strong, right = (found["verdict"] == "structure").mean(), (found["k"].clip(lower=1) == groups).mean()
     row = {"kind": kind, "companies": companies, "found": share, "simulation_error": error, "structure": strong, "right_number": right}

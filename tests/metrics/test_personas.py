@@ -222,7 +222,7 @@ def test_arguments_are_checked(options: dict, says: str) -> None:
 
 
 def test_true_personas_that_run_into_each_other_are_found_about_half_as_well_as_anybody_could_who_knew_them() -> None:
-    """The simulator's personas differ by rates of use that overlap: a forest taught with the truth, asked about others, reaches an adjusted Rand index of 0.37."""
+    """The simulator's personas differ by rates of use that overlap: a forest taught with the truth reaches an adjusted Rand index of 0.37 for others."""
     ds, truth = cs.simulate_company(accounts=600, months=12)
     columns = ["active_days_28", "active_users_28", "seat_share_28", "features_used_28", "key_uses_per_user_28"]
     features = cs.health_features(ds, features=columns)

@@ -57,8 +57,8 @@ def evidence(rows: Floats, *, most: int, tables: int, rng: np.random.Generator) 
     sample = rows[_some(len(rows), rng)]
     sizes = range(2, most + 1)
     own, *others = rng.integers(2**31, size=tables + 1)
-    null = [_silhouettes(table, sizes, seed=int(seed)).max() for table, seed in zip(null_tables(sample, count=tables, rng=rng), others, strict=True)]
-    return Evidence(sizes, _silhouettes(sample, sizes, seed=int(own)), np.array(null), len(sample))
+    null = [silhouettes(table, sizes, seed=int(seed)).max() for table, seed in zip(null_tables(sample, count=tables, rng=rng), others, strict=True)]
+    return Evidence(sizes, silhouettes(sample, sizes, seed=int(own)), np.array(null), len(sample))
 
 
 def criteria(rows: Floats, *, most: int, rng: np.random.Generator) -> Floats:
@@ -77,6 +77,7 @@ def _some(count: int, rng: np.random.Generator) -> Integers:
     return np.arange(count) if count <= _MOST_ROWS else np.sort(rng.permutation(count)[:_MOST_ROWS])
 
 
-def _silhouettes(rows: Floats, sizes: range, *, seed: int) -> Floats:
+def silhouettes(rows: Floats, sizes: range, *, seed: int) -> Floats:
+    """Return the silhouette of rows divided into each number of groups, as `evidence` does it."""
     apart = cdist(rows, rows)
     return np.array([silhouette(apart, divide(rows, size, method="kmeans", starts=_STARTS, seed=seed).labels(rows)) for size in sizes])
