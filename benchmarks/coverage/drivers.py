@@ -116,7 +116,7 @@ def verdicts(samples: int) -> pd.DataFrame:
 
 if __name__ == "__main__":
     number, folder = int(sys.argv[1]) if len(sys.argv) > 1 else 200, Path(__file__).parent / "results"
-    for name, of in (("drivers", study), ("driver_verdicts", verdicts)):
-        table = of(number)
+    for name, of, samples in (("drivers", study, number), ("driver_verdicts", verdicts, number // 3)):
+        table = of(samples)
         table.round(4).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
         print(table.round(3).to_string(index=False))
