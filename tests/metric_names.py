@@ -34,6 +34,9 @@ OTHERS = {
     "tagger_quality",
     "comment_examples",
     "stuck_accounts",
+    "availability",
+    "outages",
+    "latency",
 }
 """They return no estimates, or not from the dataset alone; each has laws in tests of its own."""
 

@@ -88,6 +88,7 @@ _PUBLIC = {
     "metrics.score_trend": ("score_control_chart", "ordinal_change"),
     "metrics.support": ("response_time", "resolution_time", "remaining_time"),
     "metrics.backlog": ("backlog",),
+    "metrics.service": ("availability", "outages", "latency"),
     "metrics.first_contact": ("first_contact_resolution", "first_contact_agreement"),
     "metrics.service_levels": ("sla_attainment",),
     "metrics.reply_outcomes": ("satisfaction_by_response_time", "retention_by_response_time"),

@@ -17,9 +17,9 @@ from cs_analysis import glossary
 Grain = Literal["day", "month", "quarter", "year"]
 
 _NO_CURRENCY = "XXX"
-_WORDS = ("percentage_points", "points", "points_one", "days", "days_one", "per_month")
-_PATTERNS = {"points": "#,##0", "count": "#,##0", "ratio": "#,##0.00", "per_month": "#,##0.00", "days": "#,##0"}
-_NAMED_UNITS = ("days", "per_month")
+_WORDS = ("percentage_points", "points", "points_one", "days", "days_one", "per_month", "ms", "minutes")
+_PATTERNS = {"points": "#,##0", "count": "#,##0", "ratio": "#,##0.00", "per_month": "#,##0.00", "days": "#,##0", "ms": "#,##0", "minutes": "#,##0"}
+_NAMED_UNITS = ("days", "per_month", "ms", "minutes")
 _NOISE = 1e-12
 
 
@@ -226,7 +226,7 @@ def _share(value: float, locale: Locale) -> str:
 
 def _pattern(value: float, unit: str) -> str:
     """Return how a number is written: days, and points (a mean score is 4.3 of 5), with decimals below ten."""
-    if unit not in ("days", "points") or abs(value) >= 9.95:
+    if unit not in ("days", "points", "ms", "minutes") or abs(value) >= 9.95:
         return _PATTERNS[unit]
     return "0.##" if unit == "days" and abs(value) < 0.95 else "0.#"
 

@@ -11,7 +11,7 @@ import pandas as pd
 from cs_analysis.errors import ParameterError
 
 COLUMNS = ("metric", "unit", "estimate", "conf_low", "conf_high", "n")
-UNITS = ("share", "days", "points", "count", "ratio", "per_month")
+UNITS = ("share", "days", "points", "count", "ratio", "per_month", "ms", "minutes")
 
 
 def estimates(
@@ -24,7 +24,7 @@ def estimates(
     keys : mapping or DataFrame
         Key columns (one value a row); empty for a single row.
     metric, unit : str
-        Name of the quantity; `share`, `days`, `points`, `count`, `ratio`, `per_month` or an ISO 4217 code.
+        Name of the quantity; `share`, `days`, `points`, `count`, `ratio`, `per_month`, `ms`, `minutes` or an ISO 4217 code.
     estimate, conf_low, conf_high, n : array-like or scalar
         The value, its limits (missing for book facts) and the row's own denominator.
 
