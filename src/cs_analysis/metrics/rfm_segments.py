@@ -133,10 +133,11 @@ def rfm_segments(
     Returns
     -------
     DataFrame
-        Estimates with the key `rfm_segment`, in the order of the map. Metric `rfm_segments`: share of all customers, Wilson limits, `n` = customers. Metric
-        `segment_revenue_share`: share of all money, limits by account. Metrics `median_recency_days`, `median_frequency`, `median_monetary`: of the
-        segment's customers, `n` = these, limits by ranks, missing for few. Segments without customers have the shares only. With scores by rank the cuts
-        move with the data: a fifth of customers is always among the latest, and limits are given these cuts.
+        Estimates with the key `rfm_segment`, in the order of the map. Metric `rfm_segments`: share of all customers, Wilson limits, `n` = customers.
+        Metric `segment_revenue_share`: share of all money, limits by account, `n` = customers; who never ordered has none and no row. Metrics
+        `median_recency_days`, `median_frequency`, `median_monetary`: of the segment's customers, `n` = these, limits by ranks, missing below six at
+        95 %; no row for a segment without customers. With scores by rank the cuts move with the data (a fifth is always among the latest), and
+        limits are given these cuts.
 
     Raises
     ------
@@ -292,7 +293,7 @@ def _described(rows: pd.DataFrame, key: dict[str, Any], *, names: list[str], uni
     revenue = _columns([clustered_share(money * own, money, conf_level=conf_level) for own in of])
     tables = [
         estimates(keys, metric="rfm_segments", unit="share", **shares._asdict(), n=len(rows)),
-        estimates(keys, metric="segment_revenue_share", unit="share", **revenue, n=len(rows)),
+        estimates(keys, metric="segment_revenue_share", unit="share", **revenue, n=len(rows)).query("rfm_segment != 'never ordered'"),
     ]
     filled = [place for place, own in enumerate(of) if own.any() and names[place] not in NEVER.values()]
     for name, own_unit in zip(_MEASURES, ("days", "count", unit), strict=True):
