@@ -1,0 +1,52 @@
+"""The success map in words for a page: whether a projection may be trusted, and where customers stop."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from cs_analysis.show.text import value_text
+
+_SMALL = 0.05
+
+
+def outlook_words(check: pd.DataFrame, language: str = "en") -> str:
+    """Return what a projection of the stages supposes and whether that holds, from `stage_projection_error` without groups.
+
+    Examples
+    --------
+    >>> metrics = ["stage_projection_error", "no_memory_p_value", "constant_rates_p_value"]
+    >>> outlook_words(pd.DataFrame({"metric": metrics, "estimate": [0.04, 0.001, 0.4]}))[:61]
+    'The outlook supposes that time at a stage does not matter and'
+    """
+    row = check.drop_duplicates("metric").set_index("metric")["estimate"]
+    memory, constant = (row[name] for name in ("no_memory_p_value", "constant_rates_p_value"))
+    supposed = "The outlook supposes that time at a stage does not matter and that customers go on moving as so far."
+    verdict = [
+        _verdict(memory, "Time at a stage does matter, so take it as a rule of thumb for the next months.", "That time at a stage matters is not shown."),
+        _verdict(constant, "The rates have changed over the months.", "That the rates have changed is not shown."),
+    ]
+    error = value_text(row["stage_projection_error"], "share", language)
+    return " ".join([supposed, *verdict, f"The same projection made some months ago put {error} of the customers at a wrong stage on balance."])
+
+
+def slowest_words(times: pd.DataFrame, language: str = "en") -> str:
+    """Return at which stage most customers leave before the next one, from `time_in_stage` without groups.
+
+    Examples
+    --------
+    >>> rows = {"metric": "left_before", "stage": ["set up", "value"], "estimate": [0.1, 0.3], "conf_low": [0.05, 0.2], "conf_high": [0.2, 0.4]}
+    >>> slowest_words(pd.DataFrame(rows))
+    'Most leave from "value": 30 % within the window (20 % to 40 %) before they reach the next stage.'
+    """
+    lost = times[(times["metric"] == "left_before") & times["estimate"].notna()]
+    if lost.empty:
+        return "No stage has been watched long enough to say where customers leave."
+    worst = lost.sort_values("estimate", kind="stable").iloc[-1]
+    share, low, high = (value_text(worst[name], "share", language) for name in ("estimate", "conf_low", "conf_high"))
+    return f'Most leave from "{worst["stage"]}": {share} within the window ({low} to {high}) before they reach the next stage.'
+
+
+def _verdict(p_value: float, shown: str, not_shown: str) -> str:
+    if pd.isna(p_value):
+        return "Too few moves to test it."
+    return shown if p_value < _SMALL else not_shown
