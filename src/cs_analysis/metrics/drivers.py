@@ -132,7 +132,7 @@ def key_drivers(
 
         Limits of parts, ranks and leads are quantiles of the replicates, others are corrected for bias; missing for a single cluster. In
         `benchmarks/coverage/drivers.py` 95 % limits contained the truth of parts in 89 to 97 % with 50 accounts and 91 to 98 % with 150 and 600, of leads
-        in 93 to 99 %, of R squared in 84 to 91 % with 50 and 93 to 95 % with more. With 50 rows and five drivers R squared is .06 too high, and a
+        in 92 to 99 %, of R squared in 84 to 91 % with 50 and 93 to 95 % with more. With 50 rows and five drivers R squared is .06 too high, and a
         part whose truth is 0 is .016 on average.
 
     Raises

@@ -34,7 +34,12 @@ def table(**columns: list) -> pd.DataFrame:
         ({"b": [5, 4, 3, 2, 1, 3]}, {}, ParameterError, "'b' is determined by 'a'"),
         ({"b": [2, None, 5, 1, None, 3], "y": [1, 2, None, 3, 5, 3]}, {}, ParameterError, "missing for 'b' in 2, 'y' in 1; 3 rows are complete"),
         ({"b": [None] * 6}, {"missing": "not_applicable"}, NotEnoughDataError, "'b' has no answer in all of the 6 rows"),
-        ({"b": [2, None, None, None, 4, 3]}, {"missing": "complete"}, NotEnoughDataError, r"so many drivers \(2\) need at least 4 rows with answers; there are 3"),
+        (
+            {"b": [2, None, None, None, 4, 3]},
+            {"missing": "complete"},
+            NotEnoughDataError,
+            r"so many drivers \(2\) need at least 4 rows with answers; there are 3",
+        ),
         ({"account": ["p", None, "q", "q", "r", "s"]}, {"cluster": "account"}, ParameterError, "row 2 has no 'account'"),
     ],
 )

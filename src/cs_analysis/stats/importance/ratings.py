@@ -71,7 +71,9 @@ def read_ratings(table: pd.DataFrame, *, outcome: str, drivers: Sequence[str], c
     kept = _kept(known, missing, outcome=outcome)
     x, y = values.loc[kept, names].to_numpy(), values.loc[kept, outcome].to_numpy()
     if len(y) < len(names) + 2:
-        raise NotEnoughDataError(f"so many drivers ({len(names)}) need at least {len(names) + 2} rows with answers; there are {len(y)}. Use more data or fewer drivers.")
+        raise NotEnoughDataError(
+            f"so many drivers ({len(names)}) need at least {len(names) + 2} rows with answers; there are {len(y)}. Use more data or fewer drivers."
+        )
     _refuse_constant(pd.DataFrame(x, columns=names).assign(**{outcome: y}))
     if missing in ("refuse", "complete"):
         refuse_determined(np.corrcoef(x.T).reshape(len(names), -1), names)
