@@ -72,9 +72,9 @@ def behind_wanted_share(ds: Dataset, stages: Stages = None, *, order: bool = Tru
     accounts = standing(ds, journeys(ds, named, order=order and stages is not None, by=by), count=len(named), keys=keys)
     present = _with_wanted(ds, accounts[~accounts["left"]], named)
     wanting = present[present["wanted"].notna()].assign(behind=lambda rows: rows["step"] < rows["wanted"])
-    parts = [_share(wanting, keys, "behind", "behind_wanted_share", conf_level)]
-    parts.append(with_stage(_share(wanting, [*keys, "step"], "behind", "behind_wanted_by_stage", conf_level), named))
-    parts.append(_share(present.assign(known=present["wanted"].notna()), keys, "known", "wanted_stage_known", conf_level))
+    parts = [_share(wanting, keys, flag="behind", metric="behind_wanted_share", conf_level=conf_level)]
+    parts.append(with_stage(_share(wanting, [*keys, "step"], flag="behind", metric="behind_wanted_by_stage", conf_level=conf_level), named))
+    parts.append(_share(present.assign(known=present["wanted"].notna()), keys, flag="known", metric="wanted_stage_known", conf_level=conf_level))
     table = stack(parts)
     return as_named(table[[*keys, "step", "stage", *table.columns.drop([*keys, "step", "stage"])]])
 
@@ -156,7 +156,7 @@ def _with_wanted(ds: Dataset, rows: pd.DataFrame, stages: dict[str, list[str]]) 
     return rows.assign(wanted=wanted.astype("float64"))
 
 
-def _share(rows: pd.DataFrame, keys: list[str], flag: str, metric: str, conf_level: float) -> pd.DataFrame:
+def _share(rows: pd.DataFrame, keys: list[str], *, flag: str, metric: str, conf_level: float) -> pd.DataFrame:
     shown, group = grouped(rows, keys)
     n = np.bincount(group, minlength=len(shown))
     share = wilson(np.bincount(group, rows[flag].to_numpy("float64"), minlength=len(shown)), n, conf_level=conf_level)

@@ -194,7 +194,11 @@ def stage_projection_error(
         raise ParameterError(f"hold_out must be a whole number of months from 1, not {hold_out!r}.")
     if months < hold_out + _FEWEST:
         raise NotEnoughDataError(f"to hold out {hold_out} months there must be {hold_out + _FEWEST} finished ones; there are {months}. Hold out fewer.")
-    parts = [_repeated(shown, len(rows)).join(rows) for shown, part in _groups(panel, keys) for rows in _checked(part, hold_out, conf_level, rng)]
+    parts = [
+        _repeated(shown, len(rows)).join(rows)
+        for shown, part in _groups(panel, keys)
+        for rows in _checked(part, hold_out=hold_out, conf_level=conf_level, rng=rng)
+    ]
     found = pd.concat(parts, ignore_index=True)
     metrics = found["metric"].drop_duplicates()
     tables = [
@@ -205,7 +209,7 @@ def stage_projection_error(
     return as_named(_with_names(stack(tables), list(named), ["step"]))
 
 
-def _checked(panel: Panel, hold_out: int, conf_level: float, rng: Source) -> Iterator[pd.DataFrame]:
+def _checked(panel: Panel, *, hold_out: int, conf_level: float, rng: Source) -> Iterator[pd.DataFrame]:
     """Return the rows of the back-test and of the tests for one group."""
     early, last = panel.until(-hold_out), panel.states[:, -1]
     start = _start(early)

@@ -36,7 +36,7 @@ def slowest_words(times: pd.DataFrame, language: str = "en") -> str:
     --------
     >>> rows = {"metric": "left_before", "stage": ["set up", "value"], "estimate": [0.1, 0.3], "conf_low": [0.05, 0.2], "conf_high": [0.2, 0.4]}
     >>> slowest_words(pd.DataFrame(rows))
-    'Most leave from "value": 30 % within the window (20 % to 40 %) before they reach the next stage.'
+    'Most leave from "value": 30.0% within the window (20.0% to 40.0%) before they reach the next stage.'
     """
     lost = times[(times["metric"] == "left_before") & times["estimate"].notna()]
     if lost.empty:
