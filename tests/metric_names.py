@@ -37,6 +37,8 @@ OTHERS = {
     "availability",
     "outages",
     "latency",
+    "usage_on_bad_days",
+    "churn_after_outages",
 }
 """They return no estimates, or not from the dataset alone; each has laws in tests of its own."""
 

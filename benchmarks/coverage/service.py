@@ -1,6 +1,6 @@
-"""Coverage of the limits of availability on an alternating chain: blocks of outages, blocks of days, and independent checks.
+"""Coverage of the limits of availability (blocks of outages, blocks of days, independent checks), and false claims about bad days that do nothing.
 
-Run with `python benchmarks/coverage/service.py`; writes results/service.csv.
+Run with `python benchmarks/coverage/service.py`; writes results/service.csv and results/service_bad_days.csv.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import pandas as pd
 
 from cs_analysis.stats.blocks import block_share
 from cs_analysis.stats.clusters import clustered_share
+from cs_analysis.stats.day_contrasts import marked_days, weekday_gaps
 from cs_analysis.stats.intervals import wilson
 
 RUNS, START, MEAN_HOURS = 2_000, 0.0012, 5.0
@@ -70,12 +71,35 @@ def study(kind: str, months: int) -> list[dict[str, object]]:
     ]
 
 
+def placebo(days: int, bad: int, memory: float) -> dict[str, object]:
+    """Return how often days marked at random, in runs of two, are said to differ: usage with weekdays, growth and a memory of noise."""
+    rng = np.random.default_rng([days, bad, int(10 * memory)])
+    claims, covered, runs = 0, 0, 1_000
+    for _ in range(runs):
+        noise = np.zeros(days)
+        shocks = rng.normal(0, 0.15, days)
+        for day in range(1, days):
+            noise[day] = memory * noise[day - 1] + shocks[day]
+        week = np.where(np.arange(days) % 7 >= 5, 0.3, 1.0)
+        amounts = rng.poisson(np.exp(4 + 0.002 * np.arange(days) + noise) * week)
+        marked = np.zeros(days, dtype="bool")
+        for first in rng.choice(days - 1, max(bad // 2, 1), replace=False):
+            marked[first : first + min(2, bad)] = True
+        found = marked_days(weekday_gaps(amounts, ~marked), marked, ~marked)
+        claims += found.p_value <= 0.05
+        covered += not (found.conf_low > 0 or found.conf_high < 0)
+    return {"days": days, "bad_days": bad, "memory": memory, "false_claims": claims / runs, "limits_hold_1": covered / runs}
+
+
 def main() -> None:
     """Write the table."""
     rows = [row for kind in ("geometric", "lognormal") for months in (1, 3, 12, 24) for row in study(kind, months)]
     table = pd.DataFrame(rows).round(4)
     table.to_csv(Path(__file__).parent / "results" / "service.csv", index=False)
     print(table.to_string())
+    false = pd.DataFrame([placebo(days, bad, memory) for days in (180, 365) for bad in (1, 6, 20) for memory in (0.0, 0.5)])
+    false.round(4).to_csv(Path(__file__).parent / "results" / "service_bad_days.csv", index=False)
+    print(false.to_string())
 
 
 if __name__ == "__main__":

@@ -89,6 +89,7 @@ _PUBLIC = {
     "metrics.support": ("response_time", "resolution_time", "remaining_time"),
     "metrics.backlog": ("backlog",),
     "metrics.service": ("availability", "outages", "latency"),
+    "metrics.service_impact": ("usage_on_bad_days", "churn_after_outages"),
     "metrics.first_contact": ("first_contact_resolution", "first_contact_agreement"),
     "metrics.service_levels": ("sla_attainment",),
     "metrics.reply_outcomes": ("satisfaction_by_response_time", "retention_by_response_time"),
