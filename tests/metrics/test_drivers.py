@@ -268,9 +268,9 @@ def test_answers_of_a_dataset_side_by_side() -> None:
 @pytest.mark.slow
 @pytest.mark.coverage
 def test_limits_contain_the_truth_as_often_as_they_promise(repository: Path) -> None:
-    """A part of benchmarks/coverage/drivers.py: 80 samples of 150 accounts, simulation error of 95 % is 2.4 points."""
+    """A part of benchmarks/coverage/drivers.py: 50 samples of 150 accounts, simulation error of 95 % is 3.1 points."""
     study = runpy.run_path(str(repository / "benchmarks" / "coverage" / "drivers.py"))
-    found = study["study"](80, sizes=(150,))
+    found = study["study"](50, sizes=(150,))
     held = found[found["metric"].isin(["lmg", "johnson", "driver_lead", "driver_correlation"])]
-    assert held["coverage"].between(0.85, 1).all(), held
+    assert held["coverage"].between(0.84, 1).all(), held
     assert held["coverage"].mean() > 0.92
