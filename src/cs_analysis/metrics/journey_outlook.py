@@ -106,8 +106,8 @@ def stage_outlook(
     Returns
     -------
     DataFrame
-        Estimates with the keys `months_ahead` (1 to `months`), `step` and `stage` ("(left)" comes last). Metric `stage_outlook`, unit `share`, `n` = customers now;
-        all is missing for a group without one, the limits with a single account.
+        Estimates with the keys `months_ahead` (1 to `months`), `step` and `stage` ("(left)" comes last). Metric `stage_outlook`, unit `share`, `n` =
+        customers now; all is missing for a group without one, the limits with a single account.
 
     Raises
     ------
