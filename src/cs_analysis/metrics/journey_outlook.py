@@ -94,10 +94,12 @@ def stage_outlook(
     ----------
     ds : Dataset
         As for `success_map`.
-    stages, order, by
+    stages
         As for `success_map`.
     months : int
         How many months ahead, 1 to 60, from `as_of`.
+    order, by
+        As for `success_map`.
     conf_level : float
         Level of the limits.
     rng : int or Generator
@@ -155,10 +157,12 @@ def stage_projection_error(
     ----------
     ds : Dataset
         As for `success_map`.
-    stages, order, by
+    stages
         As for `success_map`.
     hold_out : int
         How many months are held out.
+    order, by
+        As for `success_map`.
     conf_level, rng
         As for `stage_outlook`.
 
