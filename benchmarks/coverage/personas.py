@@ -20,7 +20,7 @@ from cs_analysis.stats.grouping.groups import find_groups
 from cs_analysis.stats.grouping.prepare import prepared_column, scaled
 from cs_analysis.stats.grouping.verdict import NO_STRUCTURE, silhouettes
 
-SEED, COMPANIES, FEWER, TABLES = 20261123, 200, 30, 19
+SEED, COMPANIES, FEWER, TABLES = 20261123, 200, 20, 19
 
 
 def mixing(features: int, rng: np.random.Generator) -> np.ndarray:
@@ -97,7 +97,8 @@ def verdict(kind: str, rng: np.random.Generator) -> tuple[str, int]:
         if silhouettes(table, sizes, seed=int(rng.integers(2**31))).max() >= own.max():
             return NO_STRUCTURE, 0
     size = sizes[int(own.argmax())]
-    return find_groups(scales, values, size, method="kmeans", rng=rng).verdict, size
+    found = find_groups(scales, values, size, method="kmeans", rng=rng).verdict
+    return found, 0 if found == NO_STRUCTURE else size
 
 
 def study(kind: str, companies: int = COMPANIES, *, seed: int = SEED) -> pd.DataFrame:

@@ -100,6 +100,16 @@ def test_who_never_used_the_product_is_known_without_groups_too() -> None:
     assert (fit.assigned["persona"] == "never used").tolist() == [True] * 4 + [False] * 56
 
 
+def test_one_crowd_that_is_bent_is_no_structure() -> None:
+    """Features that follow one exponential trait have groups beyond those of any normal copula, and no valley between them."""
+    rng = np.random.default_rng(5)
+    values = rng.exponential(size=(300, 1)) + 0.5 * rng.standard_normal((300, 4))
+    table = pd.DataFrame(values).add_prefix("use_").assign(account_id=range(300))
+    fit = cs.fit_personas(table, **QUICK)
+    assert fit.diagnostics.set_index("check").loc["p value", "value"] == 0.05
+    assert (fit.verdict, fit.k) == ("no structure", 0)
+
+
 def test_a_number_that_is_asked_for_is_made_and_the_verdict_stays() -> None:
     fit = forced()
     assert (fit.verdict, fit.k, fit.forced) == ("no structure", 3, True)

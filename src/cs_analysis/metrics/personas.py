@@ -133,10 +133,10 @@ def fit_personas(
 
     k-means divides the accounts into 2, 3, ... `most` groups; the largest mean silhouette width is compared with the largest of `null_tables` tables without
     groups: the same values in each column, with the same rank correlations, from a Gaussian copula. "no structure": such a silhouette comes by
-    chance in more than 1 - `conf_level` of them, or the BIC of a mixture prefers a single group. "structure": beyond chance, silhouette at least 0.25, no
-    group of which on average less than 0.6 is found again in accounts drawn anew, and accounts surely rarer half-way between each group and its nearest
-    than in either. Otherwise "weak structure". Groups that differ in a single column are part of every null table, and so no structure: cut that column
-    instead.
+    chance in more than 1 - `conf_level` of them, or the BIC of a mixture prefers a single group, or accounts are nowhere surely rarer half-way between
+    neighbouring groups than in both: one crowd, however bent. "structure": accounts are surely rarer between each group and its nearest, the silhouette is at
+    least 0.25, and of no group less than 0.6 is found again on average in accounts drawn anew. Otherwise "weak structure". Groups that differ in a single
+    column are part of every null table, and so no structure: cut that column instead.
 
     Parameters
     ----------
@@ -201,14 +201,15 @@ def fit_personas(
     seen, bic = evidence(rows, most=most, tables=null_tables, rng=source), criteria(rows, most=most, rng=source)
     best = seen.size if method == "kmeans" else 1 + int(bic.argmin())
     group = partial(find_groups, scales, values[table.grouped], method=method, rng=source)
-    found = group(best) if best > 1 and seen.p_value <= 1 - level else None
-    verdict = found.verdict if found else NO_STRUCTURE
+    cut = group(best) if best > 1 and seen.p_value <= 1 - level else None
+    verdict = cut.verdict if cut else NO_STRUCTURE
+    found = cut if verdict != NO_STRUCTURE or k == best else None
     if k is not None and (found is None or k != best):
         found = group(k)
     placed = found.placed(values) if found else None
     stable = _stability(found, placed, table)
     dropped = [name for name in asked.names if name not in choice.names]
-    told = [*_said_of_verdict(verdict, seen, bic), *_said_of_rows(table, dropped), *_said_of_groups(found, stable, forced=k is not None)]
+    told = [*_said_of_verdict(verdict, seen, bic, cut=cut), *_said_of_rows(table, dropped), *_said_of_groups(found, stable, forced=k is not None)]
     return PersonaFit(
         coefficients=_coefficients(found, stable, conf_level=level),
         covariance=pd.DataFrame(),
@@ -275,7 +276,8 @@ def _refusal(diagnostics: pd.DataFrame) -> str:
     return (
         f"there are no personas to give accounts to: the verdict is '{NO_STRUCTURE}'. The best silhouette is {value['silhouette']:.2f}; tables with "
         "the same columns and rank correlations but without groups reach as much with a chance of "
-        f"{value['p value']:.2f}. Describe the accounts by their features instead, or force a number with k=."
+        f"{value['p value']:.2f}; {'accounts are nowhere rarer between groups' if 'groups beside a valley' in value else 'that is chance'}. "
+        "Describe the accounts by their features instead, or force a number with k=."
     )
 
 
@@ -332,7 +334,7 @@ def _prepared_table(scales: Scales, dropped: list[str]) -> pd.DataFrame:
     return pd.DataFrame([*rows, *gone], columns=["feature", "scale", "unit", "low", "high", "mean", "sd"])
 
 
-def _said_of_verdict(verdict: str, seen: Evidence, bic: Floats) -> Iterator[Diagnostic]:
+def _said_of_verdict(verdict: str, seen: Evidence, bic: Floats, *, cut: Groups | None) -> Iterator[Diagnostic]:
     """Yield what the verdict rests on."""
     advice = (
         ""
@@ -342,6 +344,11 @@ def _said_of_verdict(verdict: str, seen: Evidence, bic: Floats) -> Iterator[Diag
         else "do not build on borders between personas"
     )
     yield Diagnostic("p value", seen.p_value, "ok" if verdict == "structure" else verdict, advice)
+    if cut is not None:
+        shown = sum(valley.shown for valley in cut.valleys)
+        yield Diagnostic(
+            "groups beside a valley", shown, *(() if shown else ("no valley", "one crowd, however bent: accounts are nowhere rarer between groups"))
+        )
     low = seen.best < LEAST_SILHOUETTE
     yield Diagnostic("silhouette", seen.best, *(("low", f"below {LEAST_SILHOUETTE} personas run into each other") if low else ()))
     yield Diagnostic("silhouette without groups, 95 % of tables", float(np.quantile(seen.null, 0.95)))

@@ -11,7 +11,7 @@ from cs_analysis.stats.grouping.partition import Integers, Method, Partition, di
 from cs_analysis.stats.grouping.prepare import Column, scaled
 from cs_analysis.stats.grouping.stability import Stability, stability
 from cs_analysis.stats.grouping.valleys import Valley, valleys
-from cs_analysis.stats.grouping.verdict import LEAST_SILHOUETTE, LEAST_STABLE, STRUCTURE, WEAK, silhouette_of
+from cs_analysis.stats.grouping.verdict import LEAST_SILHOUETTE, LEAST_STABLE, NO_STRUCTURE, STRUCTURE, WEAK, silhouette_of
 from cs_analysis.stats.intervals import Floats, Interval
 
 REACH = 0.99
@@ -40,7 +40,12 @@ class Groups(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """Return the verdict on groups beyond chance: whether they are far enough apart, found again, and divided by something."""
+        """Return the verdict on groups beyond chance: whether they are divided by something, far enough apart, and found again.
+
+        Without a single valley there is but one crowd, of a shape that no normal copula has.
+        """
+        if not any(valley.shown for valley in self.valleys):
+            return NO_STRUCTURE
         apart = self.silhouette >= LEAST_SILHOUETTE and all(valley.shown for valley in self.valleys)
         return STRUCTURE if apart and self.stability.jaccard.mean(axis=0).min() >= LEAST_STABLE else WEAK
 
