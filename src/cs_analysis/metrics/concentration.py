@@ -122,12 +122,16 @@ def revenue_lorenz(
 
     Parameters
     ----------
-    ds, of, by, policy
+    ds, of
         As for `revenue_concentration`.
     points : int
         Number of steps from 0 to 1.
+    by : str or list of str, optional
+        As for `revenue_concentration`.
     conf_level : float
         Level of the limits, for each point by itself.
+    policy : RevenuePolicy or str
+        As for `revenue_concentration`.
 
     Returns
     -------

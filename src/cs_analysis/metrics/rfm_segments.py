@@ -125,10 +125,12 @@ def rfm_segments(
 
     Parameters
     ----------
-    source, as_of, of, bins, method, thresholds, second, segments, by, policy
+    source, as_of, of, bins, method, thresholds, second, segments, by
         As for `rfm_scores`.
     conf_level : float
         Level of the limits.
+    policy : RevenuePolicy or str
+        As for `rfm_scores`.
 
     Returns
     -------
