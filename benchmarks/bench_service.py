@@ -19,10 +19,12 @@ import cs_analysis as cs
 MADE = """COPY (SELECT TIMESTAMP '2020-01-01' + INTERVAL (i // 5) MINUTE AS checked_at, hash(i // 1500) % 100 > 0 AS up,
 round(50 + 200 * ((hash(i + 7) % 10000) / 10000.0) ** 4, 1) AS latency_ms, 's' || (i % 5) AS service FROM range({size}) t(i)) TO '{path}/checks.parquet'"""
 
-AVAILABILITY = """CREATE TEMP TABLE timed AS
+AVAILABILITY = """CREATE TEMP TABLE waits AS
 WITH once AS (SELECT service, checked_at, min(up) AS up FROM read_parquet('{path}/checks.parquet') GROUP BY ALL)
-SELECT *, lag(up) OVER w AS before, least(epoch(coalesce(lead(checked_at) OVER w, TIMESTAMP '2031-01-01')) - epoch(checked_at), 180) AS seconds
+SELECT *, lag(up) OVER w AS before, epoch(coalesce(lead(checked_at) OVER w, TIMESTAMP '2031-01-01')) - epoch(checked_at) AS wait
 FROM once WINDOW w AS (PARTITION BY service ORDER BY checked_at);
+CREATE TEMP TABLE usual AS SELECT service, 3 * quantile_cont(wait, 0.5) AS cap FROM waits GROUP BY ALL;
+CREATE TEMP TABLE timed AS SELECT waits.*, least(wait, cap) AS seconds FROM waits JOIN usual USING (service);
 SELECT service, date_trunc('day', checked_at) AS day, count(*) AS checks,
 sum(CASE WHEN up THEN seconds END) AS up, sum(CASE WHEN NOT up THEN seconds END) AS down
 FROM timed GROUP BY ALL ORDER BY ALL;
@@ -57,7 +59,7 @@ def pandas_availability(path: Path) -> None:
     table["month"] = table["checked_at"].dt.to_period("M")
     table.groupby(["service", "month", "up"])["seconds"].sum()
     failed = table[~table["up"]]
-    begins = table.groupby("service")["up"].shift().fillna(True).astype(bool)[failed.index]
+    begins = table.groupby("service")["up"].shift(fill_value=True)[failed.index]
     failed.groupby(["service", begins.cumsum(), "month"])["seconds"].sum()
 
 

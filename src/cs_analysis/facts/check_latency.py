@@ -13,7 +13,6 @@ from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset, engine_of, relation
 from cs_analysis.errors import NotEnoughDataError
 from cs_analysis.facts.checks import Service, checks_made, in_periods
-from cs_analysis.stats.blocks import block_levels
 
 _EPSILON = 1e-9  # 0.95 x 100 is a little more than 95
 
@@ -46,27 +45,15 @@ def latency_blocks(ds: Dataset, *, period: Period | None, service: Service, targ
     return LatencyBlocks(engine.stage(joined.mutate(place=ibis.row_number().over(order) + 1)), days)
 
 
-def latency_limits(ds: Dataset, blocks: LatencyBlocks, *, level: float, failures: bool, conf_level: float) -> pd.DataFrame:
-    """Return the quantile of each service and period with Woodruff limits: `service, period, estimate, conf_low, conf_high, n`."""
-    days = blocks.days
-    counted = "checks" if failures else "answered"
-    groups = days.groupby("code")
-    n = groups[counted].sum().to_numpy()
-    value = _at_levels(ds, blocks, np.full(len(n), level), n)
-    lookup = engine_of(ds).lookup(pd.DataFrame({"code": np.arange(len(n)), "value": np.where(np.isfinite(value), value, -1.0)}))
+def below_by_day(ds: Dataset, blocks: LatencyBlocks, values: np.ndarray) -> np.ndarray:
+    """Return how many answers were at or below their group's value on each day, in order of code and day; none where the value is missing."""
+    lookup = engine_of(ds).lookup(pd.DataFrame({"code": np.arange(len(values)), "value": np.where(np.isfinite(values), values, -1.0)}))
     rows = blocks.ranked.inner_join(lookup, "code")
     sums = rows.group_by("code", "day").agg(below=(rows.latency_ms <= rows.value).fill_null(False).cast("int64").sum())
-    below = engine_of(ds).run(sums.order_by(["code", "day"]))["below"].to_numpy()  # one row a service and day, as in `days`
-    in_order = days.sort_values(["code", "day"])
-    levels = block_levels(below, in_order[counted], level=level, groups=in_order["code"], conf_level=conf_level)
-    known = np.isfinite(value)
-    low, high = (np.where(known, _at_levels(ds, blocks, part, n), np.nan) for part in levels)
-    shown = groups[["service", "period"]].first() if days["period"].notna().all() else groups[["service"]].first().assign(period=pd.NaT)
-    keys = shown.astype({"period": "datetime64[us]"}).reset_index(drop=True)
-    return keys.assign(estimate=value, conf_low=np.fmin(low, value), conf_high=np.where(high < value, value, high), n=n)
+    return np.asarray(engine_of(ds).run(sums.order_by(["code", "day"]))["below"].to_numpy())
 
 
-def _at_levels(ds: Dataset, blocks: LatencyBlocks, levels: np.ndarray, n: np.ndarray) -> np.ndarray:
+def at_levels(ds: Dataset, blocks: LatencyBlocks, levels: np.ndarray, *, n: np.ndarray) -> np.ndarray:
     """Return for each group the value with the rank of a level; missing for a level beyond 1 (or missing) or where a failed check has that rank."""
     usable = np.isfinite(levels) & (levels < 1) & (n > 0)
     places = np.maximum(np.ceil(np.where(usable, levels, 0.0) * n - _EPSILON), 1).astype("int64")

@@ -131,6 +131,8 @@ def _without(ds: Dataset, checks: ir.Table, maintenance: pd.DataFrame | None) ->
 def _local_day(ds: Dataset, instants: ir.TimestampColumn, *, since: pd.Timestamp) -> ir.DateColumn:
     """Return the local date of UTC instants, the zone's offset changes written out."""
     changes = offset_changes(ds.calendar, since, cutoff(ds))
+    if len(changes) == 1 and changes[0][1] == 0:
+        return instants.date()
     seconds = ibis.cases(*((instants >= at, offset) for at, offset in reversed(changes)), else_=changes[0][1])
     return (instants + seconds.as_interval("s")).date()
 

@@ -12,9 +12,9 @@ import pandas as pd
 from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset, cutoff
 from cs_analysis.errors import NotEnoughDataError, ParameterError
-from cs_analysis.facts.check_latency import latency_blocks, latency_limits
+from cs_analysis.facts.check_latency import LatencyBlocks, at_levels, below_by_day, latency_blocks
 from cs_analysis.facts.checks import Service, in_periods, outage_days, period_frame, service_days, timed_checks
-from cs_analysis.stats.blocks import block_share
+from cs_analysis.stats.blocks import block_levels, block_share
 from cs_analysis.stats.clusters import clustered_share
 from cs_analysis.stats.estimates import check_conf_level, estimates, stack
 from cs_analysis.stats.intervals import exact_poisson
@@ -226,7 +226,7 @@ def latency(
     blocks = latency_blocks(ds, period=period, service=service, target_ms=target_ms)
     parts = []
     for failures, level in product((False, True), levels):
-        found = latency_limits(ds, blocks, level=level, failures=failures, conf_level=conf_level)
+        found = _latency_limits(ds, blocks, level=level, failures=failures, conf_level=conf_level)
         parts.append(_quantile_rows(found, level, failures))
     days = blocks.days
     if target_ms is not None:
@@ -234,6 +234,19 @@ def latency(
     means = days.groupby(_KEYS, dropna=False).agg(p95=("p95", "mean"), n=("answered", "sum"))
     naive = estimates(means.index.to_frame(index=False), metric="latency_mean_of_p95_naive", unit="ms", estimate=means["p95"], n=means["n"])
     return stack([*parts, naive])
+
+
+def _latency_limits(ds: Dataset, blocks: LatencyBlocks, *, level: float, failures: bool, conf_level: float) -> pd.DataFrame:
+    """Return the quantile of each service and period with Woodruff limits: `service, period, estimate, conf_low, conf_high, n`."""
+    days = blocks.days.sort_values(["code", "day"])
+    units = days["checks" if failures else "answered"]
+    n = units.groupby(days["code"]).sum().to_numpy()
+    value = at_levels(ds, blocks, np.full(len(n), level), n=n)
+    levels = block_levels(below_by_day(ds, blocks, value), units, level=level, groups=days["code"], conf_level=conf_level)
+    known = np.isfinite(value)
+    low, high = (np.where(known, at_levels(ds, blocks, part, n=n), np.nan) for part in levels)
+    keys = days.drop_duplicates("code")[_KEYS].reset_index(drop=True)
+    return keys.assign(estimate=value, conf_low=np.minimum(low, value), conf_high=np.maximum(high, value), n=n)
 
 
 def _quantile_rows(found: pd.DataFrame, level: float, failures: bool) -> pd.DataFrame:
