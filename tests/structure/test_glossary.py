@@ -117,9 +117,16 @@ def calibrated() -> dict[str, pd.DataFrame]:
 
 
 @pytest.fixture(scope="module")
-def emitted(results: dict[str, pd.DataFrame], timed: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def served(company: cs.Dataset) -> dict[str, pd.DataFrame]:
+    """Return what the functions about the service itself answer."""
+    by_default = ("availability", "outages", "usage_on_bad_days", "churn_after_outages")
+    return {**{name: getattr(cs, name)(company) for name in by_default}, "latency": cs.latency(company, target_ms=300)}
+
+
+@pytest.fixture(scope="module")
+def emitted(results: dict[str, pd.DataFrame], timed: dict[str, pd.DataFrame], served: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Return each emitted metric with its function and unit."""
-    tables = [table[["metric", "unit"]].drop_duplicates().assign(function=name) for name, table in {**results, **timed}.items()]
+    tables = [table[["metric", "unit"]].drop_duplicates().assign(function=name) for name, table in {**results, **timed, **served}.items()]
     return pd.concat(tables, ignore_index=True)
 
 

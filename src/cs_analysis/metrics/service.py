@@ -188,10 +188,12 @@ def latency(
         Needs `checks` with `latency_ms`.
     quantiles : list of float
         Shares answered; 0.5 is the median.
-    period, service, conf_level
+    period, service
         As for `availability`.
     target_ms : float, optional
         A time to be kept; adds the share of checks slower than it.
+    conf_level : float
+        Level of the limits.
 
     Returns
     -------
