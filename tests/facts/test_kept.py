@@ -7,6 +7,7 @@ import pytest
 
 import cs_analysis as cs
 from cs_analysis.errors import MissingColumnsError
+from cs_analysis.facts.kept import once
 from cs_analysis.facts.phases import effective_phases
 from cs_analysis.facts.subscriptions import customer_spells, phase_months
 
@@ -38,3 +39,10 @@ def test_a_refusal_is_not_kept(ds) -> None:
     for _ in range(2):
         with pytest.raises(MissingColumnsError, match="region"):
             customer_spells(ds, by="region")
+
+
+def test_once_asks_once_a_dataset_and_question(ds) -> None:
+    made: list[str] = []
+    answers = [once(one, asked, lambda asked=asked: made.append(asked) or asked) for one in (ds, ds.at("2026-02-28")) for asked in "aba"]
+    assert answers == list("abaaba")
+    assert made == list("abab")

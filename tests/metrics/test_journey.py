@@ -81,6 +81,17 @@ def test_who_wants_more(ds: cs.Dataset) -> None:
         cs.behind_wanted_share(ds, ["set", "use"])
 
 
+def test_on_record_a_reached_goal_leads_to_the_stage_it_was_for() -> None:
+    accounts = pd.DataFrame({"account_id": list("PQR"), "started_at": at(*["2025-01-01"] * 3), "name": list("pqr")})
+    goals = pd.DataFrame(
+        {"account_id": list("PQR"), "goal": "g", "set_at": at(*["2025-01-02"] * 3), "stage": "setup", "wanted_stage": ["value", "value", "setup"]}
+    )
+    record = cs.read_dataset({"accounts": accounts, "goals": goals.assign(reached_at=at("2025-01-12", None, None))}, as_of="2025-01-31")
+    table = cs.behind_wanted_share(record)
+    assert figures(table, "behind_wanted_share") == pytest.approx([1 / 3])  # P has come to "value", Q has not, R is where it wants to be
+    assert figures(table, "behind_wanted_by_stage") == [0.5, 0.0]  # at "setup": Q and R; at "value": P
+
+
 def test_stuck_is_who_stays_longer_than_nearly_all_who_moved_on(ds: cs.Dataset) -> None:
     assert cs.stuck_accounts(ds, STAGES, least=2).empty  # R has been in stage 1 for 9 days, P took 10
     stuck = cs.stuck_accounts(ds, STAGES, least=2, usual=0.3)  # of the curve's 3/4 a share of 0.3 has moved at once

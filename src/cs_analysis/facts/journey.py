@@ -15,6 +15,7 @@ from cs_analysis.errors import NotEnoughDataError, ParameterError
 from cs_analysis.facts.contract_terms import contract_terms
 from cs_analysis.facts.firsts import account_starts, first_stays, known_until, last_known, microseconds, on_grid, with_fact
 from cs_analysis.facts.groups import By, group_columns
+from cs_analysis.facts.kept import once
 from cs_analysis.facts.phases import effective_phases
 from cs_analysis.facts.steps import steps_or_default
 from cs_analysis.facts.uses import later, named_events
@@ -22,7 +23,7 @@ from cs_analysis.windows import Window, parse_window
 
 Stages = Mapping[str, str | Sequence[str]] | Sequence[str] | None
 CONDITIONS = ("subscription start", "first renewal", "expansion", "goal set", "goal reached", "stage on record")
-"""What can enter a stage besides an event of the product (the last: the first goal set at a stage of this name); an event may not be called so."""
+"""What can enter a stage besides an event of the product (the last: a goal set at the stage, or reached that leads to it); no event may be called so."""
 
 BEFORE = "(before the first)"
 LEFT = "(left)"
@@ -42,7 +43,7 @@ def stages_or_default(ds: Dataset, stages: Stages) -> dict[str, list[str]]:
         `stages` is empty, names a stage twice or with nothing that enters it, or uses one of the names kept for those on no stage.
     """
     if stages is None:
-        return _usual_stages(ds)
+        return dict(once(ds, "usual stages", lambda: _usual_stages(ds)))
     if isinstance(stages, str) or not isinstance(stages, Iterable) or not stages:
         raise ParameterError(f"stages must map the names of stages, in order, to the event or condition that enters each, not {stages!r}.")
     given = stages.items() if isinstance(stages, Mapping) else [(name, name) for name in stages]
@@ -67,6 +68,11 @@ def journeys(ds: Dataset, stages: Mapping[str, Sequence[str]], *, order: bool, b
     MissingTableError, ParameterError
         No `events`, `subscriptions` or `goals` where a stage needs them; an event that never occurs.
     """
+    asked = ("journeys", tuple((name, tuple(entries)) for name, entries in stages.items()), order, tuple(group_columns(by)))
+    return once(ds, asked, lambda: _journeys(ds, stages, order=order, by=by))
+
+
+def _journeys(ds: Dataset, stages: Mapping[str, Sequence[str]], *, order: bool, by: By) -> ir.Table:
     table = with_fact(account_starts(ds, by=by), _leavers(ds))
     count = len(stages)
     for number, (stage, entries) in enumerate(stages.items(), start=1):
@@ -176,16 +182,17 @@ def _with_events(ds: Dataset, table: ir.Table, stages: Mapping[str, Sequence[str
 def _earliest(table: ir.Table, number: int) -> ir.TimestampValue:
     """Return when the condition of a stage was first met, not before the account's start; missing: never."""
     columns = [table[name] for name in table.columns if name == f"used_{number}" or name.startswith(f"met_{number}_")]
-    first = reduce(lambda one, other: ibis.cases((one.isnull(), other), (other < one, other), else_=one), columns)
+    first = columns[0] if len(columns) == 1 else ibis.least(*columns)
     return ibis.ifelse(first < table.origin_at, table.origin_at, first)
 
 
 def _in_order(firsts: Sequence[ir.TimestampValue]) -> list[ir.TimestampValue]:
     """Return when all conditions up to each stage had been met."""
     entered = [firsts[0]]
-    for at in firsts[1:]:
-        before = entered[-1]
-        entered.append(ibis.cases((before.isnull() | at.isnull(), ibis.null(_NEVER)), (at < before, before), else_=at))
+    for number in range(2, len(firsts) + 1):
+        conditions = firsts[:number]
+        unmet = reduce(lambda one, other: one | other, [at.isnull() for at in conditions])
+        entered.append(ibis.ifelse(unmet, ibis.null(_NEVER), ibis.greatest(*conditions)))
     return entered
 
 
@@ -206,8 +213,7 @@ def _first_of(columns: Sequence[ir.TimestampValue]) -> ir.TimestampValue:
 def _met(ds: Dataset, name: str, *, stage: str) -> ir.Table:
     """Return `account_id`, `met_at`: when each account that did met a named condition of a stage."""
     if name == "stage on record":
-        goals = relation(ds, "goals", "stage")
-        return goals.filter(goals.stage == stage).group_by("account_id").agg(met_at=goals.set_at.min())
+        return _on_record(ds, stage)
     if name.startswith("goal"):
         goals = relation(ds, "goals")
         at = goals.set_at if name == "goal set" else goals.reached_at
@@ -219,8 +225,22 @@ def _met(ds: Dataset, name: str, *, stage: str) -> ir.Table:
     return rows.group_by("account_id").agg(met_at=rows.started_at.min())
 
 
+def _on_record(ds: Dataset, stage: str) -> ir.Table:
+    """Return when each account first set a goal at a stage, or reached one that was to lead to it."""
+    goals = relation(ds, "goals", "stage")
+    at = ibis.ifelse(goals.stage == stage, goals.set_at, ibis.null(_NEVER))
+    if "wanted_stage" in ds.tables["goals"].columns:
+        at = ibis.least(at, ibis.ifelse(goals.wanted_stage == stage, goals.reached_at, ibis.null(_NEVER)))
+    dated = goals.select("account_id", at=at)
+    return dated.filter(dated["at"].notnull()).group_by("account_id").agg(met_at=dated["at"].min())
+
+
 def _renewed(ds: Dataset) -> ir.Table:
     """Return the start of the local day of each account's first renewal that was made."""
+    return once(ds, "first renewals", lambda: _first_renewals(ds))
+
+
+def _first_renewals(ds: Dataset) -> ir.Table:
     terms = contract_terms(ds)
     made = terms.filter(terms.outcome == "renewed")
     days = engine_of(ds).run(made.group_by("account_id").agg(due_on=made.due_on.min()).order_by("account_id"))

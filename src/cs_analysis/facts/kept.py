@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import wraps
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 import ibis.expr.types as ir
@@ -13,7 +13,9 @@ from cs_analysis.data.dataset import Dataset
 from cs_analysis.facts.groups import By, by_columns
 from cs_analysis.facts.policy import RevenuePolicy, policy_of
 
-_kept: WeakKeyDictionary[Dataset, dict[Hashable, ir.Table]] = WeakKeyDictionary()
+Answer = TypeVar("Answer")
+
+_kept: WeakKeyDictionary[Dataset, dict[Hashable, Any]] = WeakKeyDictionary()
 
 
 class Staged(Protocol):
@@ -28,9 +30,15 @@ def kept(make: Staged) -> Staged:
 
     @wraps(make)
     def answer(ds: Dataset, *, by: By = None, policy: RevenuePolicy | str = "default") -> ir.Table:
-        tables, asked = _kept.setdefault(ds, {}), (make, tuple(by_columns(by)), policy_of(policy))
-        if asked not in tables:
-            tables[asked] = make(ds, by=by, policy=policy)
-        return tables[asked]
+        return once(ds, (make, tuple(by_columns(by)), policy_of(policy)), lambda: make(ds, by=by, policy=policy))
 
     return answer
+
+
+def once(ds: Dataset, asked: Hashable, make: Callable[[], Answer]) -> Answer:
+    """Return what `make` answers the first time that this is asked of the dataset; what it answers must not be changed afterwards."""
+    answers = _kept.setdefault(ds, {})
+    if asked not in answers:
+        answers[asked] = make()
+    found: Answer = answers[asked]
+    return found

@@ -35,9 +35,9 @@ def success_map(ds: Dataset, stages: Stages = None, *, order: bool = True, by: B
     stages : mapping or list, optional
         The stages in order, each with the event, or the list of events of which any, enters it: `{"set up": "imported_data", "value": "goal reached"}`. Besides
         events of the product: "subscription start", "first renewal" (the local day of the first renewal made), "expansion" (a higher price of a running
-        subscription), "goal set", "goal reached" (the first of each) and "stage on record" (the first goal set at the stage of this name). A list names each
-        stage by what enters it. Default: the up to five events that most accounts first use within 60 days, in order of their median wait, then the first
-        renewal and expansion - a first look; name the stages of your own map.
+        subscription), "goal set", "goal reached" (the first of each) and "stage on record" (the first goal set at the stage of this name, or reached that was
+        to lead to it). A list names each stage by what enters it. Default: the up to five events that most accounts first use within 60 days, in order of
+        their median wait, then the first renewal and expansion - a first look; name the stages of your own map.
     order : bool
         True: at a stage is who has met its condition and those of all stages before, in whatever order. False: the furthest stage counts, whatever came before.
     by : str or list of str, optional

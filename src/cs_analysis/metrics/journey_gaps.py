@@ -35,7 +35,7 @@ def behind_wanted_share(ds: Dataset, stages: Stages = None, *, order: bool = Tru
         Needs `goals` with `wanted_stage`.
     stages : mapping or list, optional
         As for `success_map`; the names must be those that `wanted_stage` uses. Default: the stages on record in `goals`, in order of the age of accounts at
-        them, each entered with the first goal set at it; the furthest counts.
+        them, each entered with the first goal set at it or the first one reached that was to lead to it; the furthest counts.
     order : bool
         As for `success_map`; with the default stages without meaning.
     by : str or list of str, optional

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # comes with scikit-learn
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from cs_analysis.stats.intervals import Floats
 
