@@ -124,3 +124,42 @@ def conversations(people: pd.DataFrame) -> pd.DataFrame:
     sent = people["started_at"].iloc[who].reset_index(drop=True) + pd.to_timedelta(rng.integers(0, 4000, 150)[thread] + rng.integers(0, 60, len(thread)), "h")
     table = pd.DataFrame({"message_id": np.arange(len(thread)), "thread_id": thread, "account_id": people["account_id"].to_numpy()[who], "sent_at": sent})
     return table.assign(direction=rng.choice(["in", "out"], len(thread)))
+
+
+def with_odd_indexes(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the tables with indexes that repeat, run backwards, are text or have two levels."""
+    rows = {key: np.arange(len(frame)) for key, frame in tables.items()}
+    odd = {
+        "accounts": pd.Index(rows["accounts"] % 3),
+        "subscriptions": pd.Index(rows["subscriptions"][::-1], name="account_id"),
+        "orders": pd.Index(rows["orders"] % 5),
+        "events": pd.MultiIndex.from_arrays([rows["events"] % 2, rows["events"]]),
+        "responses": pd.Index([f"row {row}" for row in rows["responses"]]),
+        "tickets": pd.Index(rows["tickets"] % 7),
+        "messages": pd.Index(rows["messages"][::-1]),
+        "goals": pd.Index(rows["goals"] % 4),
+    }
+    return {key: frame.set_axis(odd[key], axis=0) for key, frame in tables.items()}
+
+
+def only_before(tables: dict[str, pd.DataFrame], end: pd.Timestamp) -> dict[str, pd.DataFrame]:
+    """Return the tables without the rows from an instant on."""
+    dated = {"accounts": "started_at", "subscriptions": "started_at", "orders": "ordered_at", "events": "event_at", "responses": "asked_at"}
+    dated |= {"tickets": "opened_at", "messages": "sent_at", "goals": "set_at"}
+    return {key: frame[frame[dated[key]] < end].copy() for key, frame in tables.items()}
+
+
+def with_later_values_moved(tables: dict[str, pd.DataFrame], end: pd.Timestamp) -> dict[str, pd.DataFrame]:
+    """Return the tables with what happened from an instant on moved by 40 days, and what was said then said otherwise."""
+    moved = {key: frame.copy() for key, frame in tables.items()}
+    ends = {
+        "subscriptions": ["ended_at"],
+        "responses": ["answered_at"],
+        "goals": ["reached_at"],
+        "tickets": ["first_response_at", "resolved_at", "reopened_at"],
+    }
+    for key, column in ((key, column) for key, columns in ends.items() for column in columns):
+        moved[key].loc[moved[key][column] >= end, column] += pd.Timedelta(40, "D")
+    moved["responses"].loc[moved["responses"]["answered_at"] >= end, "score"] = 0
+    moved["tickets"].loc[moved["tickets"][ends["tickets"]].max(axis=1) >= end, "touches"] = 9
+    return moved

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -13,7 +14,7 @@ import cs_analysis as cs
 from cs_analysis.data.engine import Engine, compiled
 from cs_analysis.stats.estimates import COLUMNS, check_unit
 from metric_names import NAMED_OTHERWISE, OTHERS
-from metrics.law_company import company
+from metrics.law_company import company, only_before, with_later_values_moved, with_odd_indexes
 
 AS_OF = "2026-03-31"
 RELEASED = {"login": "2025-10-01", "report": "2025-12-01"}  # otherwise the first use of all groups together says when
@@ -241,14 +242,60 @@ def ds(tables: dict[str, pd.DataFrame]) -> cs.Dataset:
     return cs.read_dataset(tables, as_of=AS_OF)
 
 
+@pytest.fixture(scope="module")
+def expected(ds: cs.Dataset) -> Callable[[str], pd.DataFrame]:
+    """Return what a metric says of the company: asked once."""
+    return cache(lambda name: run(name, ds))
+
+
+@pytest.fixture(scope="module")
+def shuffled(tables: dict[str, pd.DataFrame]) -> cs.Dataset:
+    return cs.read_dataset({key: frame.sample(frac=1, random_state=4) for key, frame in tables.items()}, as_of=AS_OF)
+
+
+@pytest.fixture(scope="module")
+def oddly_indexed(tables: dict[str, pd.DataFrame]) -> cs.Dataset:
+    return cs.read_dataset(with_odd_indexes(tables), as_of=AS_OF)
+
+
+@pytest.fixture(scope="module")
+def given(tables: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], cs.Dataset, dict[str, pd.DataFrame]]:
+    """Return tables of our own, the dataset read from them, and its tables before any metric was asked for."""
+    frames = {key: frame.copy(deep=True) for key, frame in tables.items()}
+    read = cs.read_dataset(frames, as_of=AS_OF)
+    return frames, read, {key: read.tables[key].to_pandas() for key in frames}
+
+
+@pytest.fixture(scope="module")
+def segments(tables: dict[str, pd.DataFrame]) -> dict[str, cs.Dataset]:
+    """Return each segment as a company of its own."""
+    members = tables["accounts"].groupby("segment")["account_id"]
+    alone = {segment: {key: frame[frame["account_id"].isin(names)] for key, frame in tables.items()} for segment, names in members}
+    return {segment: cs.read_dataset(frames, as_of=AS_OF) for segment, frames in alone.items()}
+
+
+@pytest.fixture(scope="module")
+def otherwise_later(tables: dict[str, pd.DataFrame]) -> list[cs.Dataset]:
+    """Return the company without the rows after `as_of`, and with everything that is not known by then moved."""
+    end = pd.Timestamp(AS_OF, tz="UTC") + pd.Timedelta(1, "D")
+    without = only_before(tables, end)
+    return [cs.read_dataset(frames, as_of=AS_OF) for frames in (without, with_later_values_moved(without, end))]
+
+
+@pytest.fixture(scope="module")
+def before(tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> tuple[cs.Dataset, cs.Dataset]:
+    """Return the company looked back on, and read as of then."""
+    return ds.at("2026-02-10"), cs.read_dataset(tables, as_of="2026-02-10")
+
+
 each_metric = pytest.mark.parametrize("name", METRICS)
 each_grouped = pytest.mark.parametrize("name", accepting("by"))
 
 
 @pytest.mark.slow
 @each_metric
-def test_the_table_has_the_one_shape(name: str, ds: cs.Dataset) -> None:
-    table = run(name, ds)
+def test_the_table_has_the_one_shape(name: str, expected: Callable[[str], pd.DataFrame]) -> None:
+    table = expected(name)
     assert len(table)
     assert tuple(table.columns[-len(COLUMNS) :]) == COLUMNS
     assert NAMED_OTHERWISE.get(name, name) in set(table["metric"])
@@ -276,48 +323,34 @@ def test_there_is_a_metric_for_every_exception() -> None:
 
 @pytest.mark.slow
 @each_metric
-def test_the_order_of_rows_does_not_matter(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
-    shuffled = {key: frame.sample(frac=1, random_state=4) for key, frame in tables.items()}
-    pd.testing.assert_frame_equal(run(name, cs.read_dataset(shuffled, as_of=AS_OF)), run(name, ds))
+def test_the_order_of_rows_does_not_matter(name: str, shuffled: cs.Dataset, expected: Callable[[str], pd.DataFrame]) -> None:
+    pd.testing.assert_frame_equal(run(name, shuffled), expected(name))
 
 
 @pytest.mark.slow
 @each_metric
-def test_the_index_does_not_matter(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
-    rows = {key: np.arange(len(frame)) for key, frame in tables.items()}
-    odd = {
-        "accounts": pd.Index(rows["accounts"] % 3),
-        "subscriptions": pd.Index(rows["subscriptions"][::-1], name="account_id"),
-        "orders": pd.Index(rows["orders"] % 5),
-        "events": pd.MultiIndex.from_arrays([rows["events"] % 2, rows["events"]]),
-        "responses": pd.Index([f"row {row}" for row in rows["responses"]]),
-        "tickets": pd.Index(rows["tickets"] % 7),
-        "messages": pd.Index(rows["messages"][::-1]),
-        "goals": pd.Index(rows["goals"] % 4),
-    }
-    mixed = {key: frame.set_axis(odd[key], axis=0) for key, frame in tables.items()}
-    pd.testing.assert_frame_equal(run(name, cs.read_dataset(mixed, as_of=AS_OF)), run(name, ds))
+def test_the_index_does_not_matter(name: str, oddly_indexed: cs.Dataset, expected: Callable[[str], pd.DataFrame]) -> None:
+    pd.testing.assert_frame_equal(run(name, oddly_indexed), expected(name))
 
 
 @pytest.mark.slow
 @each_metric
-def test_inputs_stay_as_they_are(name: str, tables: dict[str, pd.DataFrame]) -> None:
-    given = {key: frame.copy(deep=True) for key, frame in tables.items()}
-    read = cs.read_dataset(given, as_of=AS_OF)
-    before = {key: read.tables[key].to_pandas() for key in given}
+def test_inputs_stay_as_they_are(
+    name: str, given: tuple[dict[str, pd.DataFrame], cs.Dataset, dict[str, pd.DataFrame]], tables: dict[str, pd.DataFrame]
+) -> None:
+    frames, read, untouched = given
     run(name, read)
     for key, frame in tables.items():
-        pd.testing.assert_frame_equal(given[key], frame)
-        pd.testing.assert_frame_equal(read.tables[key].to_pandas(), before[key])
+        pd.testing.assert_frame_equal(frames[key], frame)
+        pd.testing.assert_frame_equal(read.tables[key].to_pandas(), untouched[key])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in accepting("by") if name not in COMPARING])
-def test_groups_equal_the_call_on_the_group_alone(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
+def test_groups_equal_the_call_on_the_group_alone(name: str, segments: dict[str, cs.Dataset], ds: cs.Dataset) -> None:
     together = run(name, ds, by="segment")
-    for segment, members in tables["accounts"].groupby("segment"):
-        alone = {key: frame[frame["account_id"].isin(members["account_id"])] for key, frame in tables.items()}
-        expected = run(name, cs.read_dataset(alone, as_of=AS_OF))
+    for segment, alone in segments.items():
+        expected = run(name, alone)
         found = together[together["segment"] == segment].drop(columns="segment")
         if "movement" in found:  # a group alone has none to transfer to
             assert not found.loc[found["movement"] == "transfer", "estimate"].any()
@@ -330,39 +363,22 @@ def test_groups_equal_the_call_on_the_group_alone(name: str, tables: dict[str, p
 
 @pytest.mark.slow
 @each_metric
-def test_nothing_later_than_as_of_changes_a_result(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
-    end = pd.Timestamp(AS_OF, tz="UTC") + pd.Timedelta(1, "D")
-    dated = {"accounts": "started_at", "subscriptions": "started_at", "orders": "ordered_at", "events": "event_at", "responses": "asked_at"}
-    dated |= {"tickets": "opened_at", "messages": "sent_at", "goals": "set_at"}
-    without = {key: frame[frame[dated[key]] < end].copy() for key, frame in tables.items()}
-    moved = {key: frame.copy() for key, frame in without.items()}
-    ends = {
-        "subscriptions": ["ended_at"],
-        "responses": ["answered_at"],
-        "goals": ["reached_at"],
-        "tickets": ["first_response_at", "resolved_at", "reopened_at"],
-    }
-    for key, column in ((key, column) for key, columns in ends.items() for column in columns):
-        later = moved[key][column] >= end
-        moved[key].loc[later, column] += pd.Timedelta(40, "D")
-    moved["responses"].loc[moved["responses"]["answered_at"] >= end, "score"] = 0
-    moved["tickets"].loc[moved["tickets"][ends["tickets"]].max(axis=1) >= end, "touches"] = 9
-    expected = run(name, ds)
-    pd.testing.assert_frame_equal(run(name, cs.read_dataset(without, as_of=AS_OF)), expected)
-    pd.testing.assert_frame_equal(run(name, cs.read_dataset(moved, as_of=AS_OF)), expected)
+def test_nothing_later_than_as_of_changes_a_result(name: str, otherwise_later: list[cs.Dataset], expected: Callable[[str], pd.DataFrame]) -> None:
+    for other in otherwise_later:
+        pd.testing.assert_frame_equal(run(name, other), expected(name))
 
 
 @pytest.mark.slow
 @each_metric
-def test_looking_back_equals_reading_as_of_then(name: str, tables: dict[str, pd.DataFrame], ds: cs.Dataset) -> None:
-    then = cs.read_dataset(tables, as_of="2026-02-10")
-    pd.testing.assert_frame_equal(run(name, ds.at("2026-02-10")), run(name, then))
+def test_looking_back_equals_reading_as_of_then(name: str, before: tuple[cs.Dataset, cs.Dataset]) -> None:
+    back, then = before
+    pd.testing.assert_frame_equal(run(name, back), run(name, then))
 
 
 @pytest.mark.slow
 @each_metric
-def test_a_second_call_gives_the_same_to_the_last_digit(name: str, ds: cs.Dataset) -> None:
-    pd.testing.assert_frame_equal(run(name, ds), run(name, ds), check_exact=True)
+def test_a_second_call_gives_the_same_to_the_last_digit(name: str, ds: cs.Dataset, expected: Callable[[str], pd.DataFrame]) -> None:
+    pd.testing.assert_frame_equal(run(name, ds), expected(name), check_exact=True)
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from cs_analysis import glossary
 from cs_analysis.show.text import value_text
 
 _SMALL = 0.05
@@ -44,6 +45,49 @@ def slowest_words(times: pd.DataFrame, language: str = "en") -> str:
     worst = lost.sort_values("estimate", kind="stable").iloc[-1]
     share, low, high = (value_text(worst[name], "share", language) for name in ("estimate", "conf_low", "conf_high"))
     return f'Most leave from "{worst["stage"]}": {share} within the window ({low} to {high}) before they reach the next stage.'
+
+
+def in_stages(table: pd.DataFrame) -> pd.DataFrame:
+    """Return estimates of stages in the order of the map, stage by stage, without the numbers of the stages.
+
+    Examples
+    --------
+    >>> in_stages(pd.DataFrame({"step": [1, 0], "stage": ["value", "set up"], "estimate": [0.2, 0.8]}))["stage"].tolist()
+    ['set up', 'value']
+    """
+    ordered = table.sort_values([name for name in ("step", "to_step") if name in table.columns], kind="stable", ignore_index=True)
+    for number, name in (("step", "stage"), ("to_step", "to_stage")):
+        if number in ordered.columns:
+            names = ordered.sort_values(number)[name].dropna().drop_duplicates()
+            ordered[name] = pd.Categorical(ordered[name], categories=names, ordered=True)
+    return ordered.drop(columns=["step", "to_step"], errors="ignore")
+
+
+def stuck_words(stuck: pd.DataFrame, *, currency: str | None, rows: int = 20, language: str = "en") -> pd.DataFrame:
+    """Return the first rows of `stuck_accounts` as words.
+
+    Examples
+    --------
+    >>> row = {"account_id": "A1", "name": "Acme", "stage": "set up", "days_in_stage": 80.2, "usual_days": 12.5, "wanted_stage": None, "mrr": float("nan")}
+    >>> stuck_words(pd.DataFrame([row]), currency="EUR").iloc[0].tolist()
+    ['Acme (A1)', 'set up', '80 (12)', '–', '–']
+    """
+    shown = stuck.head(rows)
+    days = [f"{value_text(row['days_in_stage'], 'count', language)} ({value_text(row['usual_days'], 'count', language)})" for _, row in shown.iterrows()]
+    word = {name: glossary.key_label(name, language) for name in ("account_id", "stage", "days_in_stage", "usual_days", "wanted_stage", "mrr")}
+    return pd.DataFrame(
+        {
+            word["account_id"]: [_who(row) for _, row in shown.iterrows()],
+            word["stage"]: [glossary.value_label("stage", stage, language) for stage in shown["stage"]],
+            f"{word['days_in_stage']} ({word['usual_days']})": days,
+            word["wanted_stage"]: ["–" if pd.isna(stage) else stage for stage in shown["wanted_stage"]],
+            word["mrr"]: ["–" if pd.isna(amount) else value_text(amount, currency or "XXX", language) for amount in shown["mrr"]],
+        }
+    )
+
+
+def _who(row: pd.Series) -> str:
+    return f"{row['name']} ({row['account_id']})" if isinstance(row["name"], str) and row["name"] else str(row["account_id"])
 
 
 def _verdict(p_value: float, shown: str, not_shown: str) -> str:

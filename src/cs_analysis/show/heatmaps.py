@@ -190,8 +190,13 @@ def _luminance(colour: Any) -> float:
 def _names(ax: Axes, grid: Grid, *, language: str) -> None:
     across, down = key_texts(grid.columns, language=language, short=True), key_texts(grid.rows, language=language)
     step = max(1, -(-len(across) // names_that_fit(ax, max(2, 80 // (2 + max(map(len, across), default=1))))))
-    shown = list(range(0, len(across), step))
+    worded = grid.columns.map(lambda value: isinstance(value, str)).any()
+    # Between two dates or numbers the reader can count, between two words not: these all stand there, slanted where they are too long.
+    shown = list(range(0, len(across), 1 if worded else step))
     ax.set_xticks([place + 0.5 for place in shown], [across[place] for place in shown])
+    if worded and step > 1:
+        for name in ax.get_xticklabels():
+            name.set(rotation=30, ha="right", rotation_mode="anchor")
     ax.set_yticks(np.arange(len(down)) + 0.5, down)
     ax.set_ylim(max(len(down), 1), 0)
     ax.set_xlabel(glossary.key_label(str(grid.columns.name), language))
