@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import cross_val_predict
 
 import cs_analysis as cs
+from cs_analysis.data.simulator.parameters import Parameters
 from cs_analysis.errors import MissingColumnsError, NotEnoughDataError, ParameterError
 
 CENTRES = np.array([[3.0, 3, 3], [9, 3, 9], [3, 9, 9]])
@@ -245,3 +247,17 @@ def test_true_personas_that_run_into_each_other_are_found_about_half_as_well_as_
     assert 0.3 < reachable < 0.5
     assert reached > 0.4 * reachable
     assert fit.verdict != "structure"
+
+
+@pytest.mark.slow
+def test_true_personas_that_keep_apart_are_found() -> None:
+    """Ten times the sessions, or five times the users: three personas of equal size, in companies of equal size."""
+    usual = Parameters()
+    market = replace(usual.market, persona_level=(0.0, 0.0, 0.0, -9.0), persona_fit=(0.0,) * 4, seats_log=(2.5,) * 3, seats_sd=0.1)
+    steady = {"sessions_sd": 0.1, "sessions_fit": 0.0, "users_power": 0.0, "invite_days": 2.0, "early": 1.0, "decline": 1.0, "free": 1.0}
+    usage = replace(usual.usage, sessions_a_day=(3.0, 3.0, 0.3, 0.05), users_engaged=(0.95, 0.2, 0.2, 0.2), **steady)
+    ds, truth = cs.simulate_company(accounts=300, months=12, parameters=replace(usual, usage=usage, market=market))
+    fit = cs.fit_personas(cs.health_features(ds, features=["active_days_28", "active_users_28", "seat_share_28"]), null_tables=19)
+    told = fit.assigned[fit.assigned["persona"] != "never used"].set_index("account_id")["persona"]
+    assert (fit.verdict, fit.k) == ("structure", 3)
+    assert adjusted_rand_score(truth.latent.set_index("account_id")["persona"].reindex(told.index), told) > 0.85
