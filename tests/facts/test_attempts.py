@@ -132,7 +132,7 @@ def test_every_attempt_equals_a_search_through_all_chains(rows: list[Row], asked
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=row_lists, asked=questions())
 def test_every_attempt_equals_a_search_through_all_chains_at_length(rows: list[Row], asked: Asked) -> None:
     check(rows, asked)
