@@ -19,7 +19,7 @@ def study(repository: Path) -> dict[str, Any]:
 
 
 def test_limits_of_panels_hold_and_separate_samples_are_told_apart_too_widely(study: dict[str, Any]) -> None:
-    found = pd.DataFrame(study["changes"](40, np.random.default_rng(1)))  # simulation error of a coverage of 95 %: 2 percentage points over 120 rows
+    found = pd.DataFrame(study["changes"](40, np.random.default_rng(1)))  # three measures of forty panels: simulation error two points
     together = found[(found["together"] == 1.5) & (found["accounts"] == 60)].groupby("how")["coverage"].mean()
     assert together["mixed"] > 0.92
     assert together["accounts ignored"] < together["mixed"] - 0.01  # on the same samples: 5 points in the full study, pairs 8
