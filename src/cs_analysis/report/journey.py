@@ -44,7 +44,8 @@ def slowest_words(times: pd.DataFrame, language: str = "en") -> str:
         return "No stage has been watched long enough to say where customers leave."
     worst = lost.sort_values("estimate", kind="stable").iloc[-1]
     share, low, high = (value_text(worst[name], "share", language) for name in ("estimate", "conf_low", "conf_high"))
-    return f'Most leave from "{worst["stage"]}": {share} within the window ({low} to {high}) before they reach the next stage.'
+    stage = glossary.value_label("stage", worst["stage"], language)
+    return f'Most leave from "{stage}": {share} within the window ({low} to {high}) before they reach the next stage.'
 
 
 def in_stages(table: pd.DataFrame) -> pd.DataFrame:
