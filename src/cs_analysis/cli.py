@@ -87,9 +87,11 @@ def _add_report(verbs: Any) -> None:
     parser = _add_verb(verbs, "report", verb=_report, about="run every report on a folder of tables and write their pages")
     _add_data(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the pages go")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="run these reports alone (see `list`)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="run these reports alone (see `list`), or these reviews")
     parser.add_argument("--period", help="the period reported on, such as 2026-10 (default: the last month that is over)")
     parser.add_argument("--by", metavar="COLUMN", help="column of accounts to group by")
+    about = "instead of the reports, a business review of each account ('account'), or of the accounts of each value of a column, such as csm"
+    parser.add_argument("--each", metavar="COLUMN", help=about)
     parser.add_argument("--conf-level", type=float, default=0.95, metavar="LEVEL", help="level of the intervals (default: 0.95)")
     parser.add_argument("--language", choices=LANGUAGES, default="en", help="language of the pages (default: en)")
     parser.add_argument("--observed-from", metavar="DATE", help="first day from which leavers are on record, if customers go back further")
@@ -248,6 +250,8 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    if arguments.each:
+        return _reviews(arguments)
     from cs_analysis.report.pack import run_pack
 
     options = ("data", "as_of", "out", "period", "by", "conf_level", "language", "only", "timezone", "currency", "on_error", "observed_from", "timeout")
@@ -256,6 +260,15 @@ def _report(arguments: argparse.Namespace) -> int:
         _say(f"the report {name} is incomplete: {error}")
     print(f"The reports: {result.index}")
     return FINE if result.ok else FOUND_ERRORS
+
+
+def _reviews(arguments: argparse.Namespace) -> int:
+    from cs_analysis.report.reviews.each import run_each
+
+    options = ("data", "as_of", "out", "each", "only", "language", "timezone", "currency", "on_error")
+    result = run_each(**{name: getattr(arguments, name) for name in options}, progress=_progress())
+    print(f"The reviews: {result.index}")
+    return FINE
 
 
 def _run(arguments: argparse.Namespace) -> int:

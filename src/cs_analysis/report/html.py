@@ -44,7 +44,7 @@ def report_html(notebook: NotebookNode, *, title: str, language: str, error: str
         "title": title,
         "headed": headed,
         "language": language,
-        "css": _css(),
+        "css": page_style(),
         "contents": contents,
         "contents_label": glossary.label("contents", language),
         "error": error,
@@ -59,7 +59,7 @@ def index_html(reports: Iterable[Listed], *, title: str, language: str, cover: s
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_TEMPLATE), autoescape=False, undefined=jinja2.StrictUndefined)  # noqa: S701 - each text is escaped where it is put in
     environment.filters["harmless"] = harmless
     template = environment.get_template("pack.html.j2")
-    return template.render(reports=reports, title=title, language=language, cover=cover, css=_css(), incomplete=glossary.label("incomplete", language))
+    return template.render(reports=reports, title=title, language=language, cover=cover, css=page_style(), incomplete=glossary.label("incomplete", language))
 
 
 def _with_anchors(notebook: NotebookNode) -> tuple[NotebookNode, list[tuple[str, str]]]:
@@ -112,5 +112,6 @@ def _inline(picture: str) -> str:
 
 
 @cache
-def _css() -> str:
+def page_style() -> str:
+    """Return the style of all pages."""
     return (_TEMPLATE / "report.css").read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -33,14 +33,15 @@ def cards(shown: Iterable[Card]) -> str:
     return f'<ul class="cards">{"".join(_card(card) for card in shown)}</ul>'
 
 
-def table(frame: pd.DataFrame, *, caption: str, figures: int = 0) -> str:
-    """Return a table of texts with a caption; the first column names the row, the last `figures` columns are set flush right.
+def table(frame: pd.DataFrame, *, caption: str, figures: int = 0, links: Sequence[str] = ()) -> str:
+    """Return a table of texts with a caption; the first column names the row (and leads to its link), the last `figures` columns are set flush right.
 
     A table of more than eight columns is set in smaller type: what it is read for often stands in its last one.
     """
     numeric = [position >= len(frame.columns) - figures for position in range(len(frame.columns))]
     head = "".join(f'<th scope="col"{_flush(right)}>{escape(str(name))}</th>' for name, right in zip(frame.columns, numeric, strict=True))
-    body = "".join(f"<tr>{_cells(row, numeric)}</tr>" for row in frame.astype(str).itertuples(index=False, name=None))
+    rows = zip(frame.astype(str).itertuples(index=False, name=None), links or [""] * len(frame), strict=True)
+    body = "".join(f"<tr>{_cells(row, numeric, address)}</tr>" for row, address in rows)
     small = ' class="many"' if len(frame.columns) > 8 else ""
     return f'<div class="wide"><table{small}><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
@@ -48,6 +49,11 @@ def table(frame: pd.DataFrame, *, caption: str, figures: int = 0) -> str:
 def folded(summary: str, content: str) -> str:
     """Return content that opens on a click; it needs no script."""
     return f"<details><summary>{escape(summary)}</summary>{content}</details>"
+
+
+def figure(encoded: str, *, alt: str) -> str:
+    """Return a PNG picture, in base64, with a text for those who do not see it."""
+    return f'<figure><img src="data:image/png;base64,{escape(encoded)}" alt="{escape(alt)}"></figure>'
 
 
 def caption(text: str) -> str:
@@ -58,6 +64,12 @@ def caption(text: str) -> str:
 def sentence(text: str, *, kind: str = "note") -> str:
     """Return one sentence as a paragraph of a kind: `note`, `warning` or `error`."""
     return f'<p class="{escape(kind)}">{escape(text)}</p>'
+
+
+def listed(texts: Iterable[str]) -> str:
+    """Return sentences as a list; nothing where there are none."""
+    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def link(address: str, *, text: str) -> str:
@@ -84,8 +96,9 @@ def _card(card: Card) -> str:
     return f'<li title="{escape(card.definition)}">{"".join(lines)}</li>'
 
 
-def _cells(row: tuple[str, ...], numeric: list[bool]) -> str:
+def _cells(row: tuple[str, ...], numeric: list[bool], address: str) -> str:
     first, *others = (escape(cell) for cell in row)
+    first = f'<a href="{escape(address)}">{first}</a>' if address else first
     return f'<th scope="row">{first}</th>' + "".join(f"<td{_flush(right)}>{cell}</td>" for cell, right in zip(others, numeric[1:], strict=True))
 
 

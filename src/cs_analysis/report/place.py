@@ -15,13 +15,16 @@ from typing import Any
 from cs_analysis.errors import ReportError
 
 _OWN = ("index.html", "run.json", "kpis.json", "estimates.csv", "estimates.parquet", "notebooks")
+_RESUME = ".resume"
 _LEFT_BY_OTHERS = (".DS_Store", ".ipynb_checkpoints")  # what browsing a pack leaves in it
 _FROM_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
 
 
 @contextmanager
-def building(out: Path) -> Iterator[Path]:
+def building(out: Path, *, resume: str = "") -> Iterator[Path]:
     """Give a fresh folder beside `out`; at the end it is gone, or what it was exchanged for.
+
+    With `resume`, a word for what is being made, a folder that a run of the same word left when it was broken off is given again, and is left in turn.
 
     Raises
     ------
@@ -34,17 +37,23 @@ def building(out: Path) -> Iterator[Path]:
         for place in (out, incomplete(out)):
             _tidy(place)
         folder = out.with_name(f".{out.name}.building")
-        shutil.rmtree(folder, ignore_errors=True)
-        (folder / "notebooks").mkdir(parents=True)
+        if not resume or _word(folder) != resume:
+            shutil.rmtree(folder, ignore_errors=True)
+            (folder / "notebooks").mkdir(parents=True)
+            (folder / _RESUME).write_text(resume, encoding="utf-8")
+        finished = False
         try:
             yield folder
+            finished = True
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            if finished or not resume:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def move(folder: Path, out: Path, *, complete: bool) -> Path:
     """Put a finished folder in place and return the place: an incomplete pack goes beside a complete one."""
     place = out if complete or not is_complete(out) else incomplete(out)
+    (folder / _RESUME).unlink(missing_ok=True)
     _check_replaceable(place)  # once more: somebody may have put files there meanwhile
     if not place.exists():
         folder.rename(place)
@@ -88,6 +97,14 @@ def _locked(out: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _word(folder: Path) -> str:
+    """Return the word of the run that left a folder; nothing if there is none."""
+    try:
+        return (folder / _RESUME).read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
 def _acquired(path: Path, out: Path) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -123,8 +140,10 @@ def _foreign(place: Path) -> str | None:
 
 def _files(report: str, about: Any) -> list[str]:
     """Return what a run puts into a pack for a report, beside the files of the pack itself."""
-    lists = about.get("lists", []) if isinstance(about, dict) else []
-    return [f"{report}.html", f"notebooks/{report}.ipynb", *(["lists", *lists] if lists else [])]
+    listed = about if isinstance(about, dict) else {}
+    lists, files = listed.get("lists", []), listed.get("files", [])
+    folders = {str(Path(file).parent) for file in files}
+    return [f"{report}.html", f"notebooks/{report}.ipynb", *(["lists", *lists] if lists else []), *folders, *files]
 
 
 def _tidy(place: Path) -> None:
