@@ -41,7 +41,9 @@ def seconds(work: Callable[[], object]) -> float:
 def looped(data: Path, accounts: list[str], folder: Path) -> None:
     """Run the notebook for each of the accounts, one after the other."""
     parameters = new_code_cell('data = ""\nas_of = ""\naccount = ""', metadata={"tags": ["parameters"]})
-    notebook = new_notebook(cells=[parameters, new_code_cell(SHOWN)], metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    notebook = new_notebook(
+        cells=[parameters, new_code_cell(SHOWN)], metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    )
     nbformat.write(notebook, folder / "review.ipynb")
     for account in accounts:
         values = {"data": str(data), "as_of": AS_OF, "account": account}
