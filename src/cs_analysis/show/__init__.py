@@ -5,6 +5,7 @@ from __future__ import annotations
 from cs_analysis.show.bars import bars
 from cs_analysis.show.calibrations import calibration
 from cs_analysis.show.curves import curve
+from cs_analysis.show.flows import flow
 from cs_analysis.show.funnels import funnel
 from cs_analysis.show.heatmaps import heatmap
 from cs_analysis.show.intervals import interval_plot
@@ -18,6 +19,7 @@ __all__ = [
     "bars",
     "calibration",
     "curve",
+    "flow",
     "funnel",
     "heatmap",
     "interval_plot",
