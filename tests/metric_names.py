@@ -23,6 +23,7 @@ OTHERS = {
     "HealthFit",
     "fit_personas",
     "PersonaFit",
+    "persona_migration",
     "health_predictions",
     "backtest_health",
     "health_calibration",

@@ -113,6 +113,8 @@ _PUBLIC = {
     "metrics.rfm_segments": ("rfm_scores", "rfm_segments", "rfm_lift"),
     "metrics.concentration": ("revenue_concentration", "revenue_lorenz"),
     "metrics.personas": ("fit_personas", "PersonaFit"),
+    "metrics.effects": ("action_effect",),
+    "metrics.persona_migration": ("persona_migration",),
     "report.run": ("run_report",),
     "report.pack": ("run_pack",),
     "report.lists": ("write_list",),

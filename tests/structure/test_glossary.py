@@ -85,10 +85,17 @@ def timed() -> dict[str, pd.DataFrame]:
         "concordance": cs.concordance(waiting, [3.0, 1.0, 2.0]),
         **rated(),
         "tagger_quality": cs.tagger_quality(),
-        "fit_personas": cs.fit_personas(pd.DataFrame(PERSONS), k=2, most=2, null_tables=19).coefficients,
+        **grouped(),
         "discovered_themes": cs.discovered_themes(pd.DataFrame({"comment": TALKED_OF}), fewest=20),
         "fit_cox": pd.concat([cox.coefficients, cox.hazard_ratios, cox.baseline()], ignore_index=True),
     }
+
+
+def grouped() -> dict[str, pd.DataFrame]:
+    """Return what personas and moves between them answer."""
+    table = pd.DataFrame(PERSONS)
+    fit = cs.fit_personas(table, k=2, most=2, null_tables=19)
+    return {"fit_personas": fit.coefficients, "persona_migration": cs.persona_migration(fit, table, table, refit=True)}
 
 
 def rated() -> dict[str, pd.DataFrame]:
