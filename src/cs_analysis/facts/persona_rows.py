@@ -16,6 +16,9 @@ Floats = npt.NDArray[np.float64]
 Truths = npt.NDArray[np.bool_]
 Missing = Literal["refuse", "complete", "median"]
 
+NEVER_USED, UNASSIGNED = "never used", "unassigned"
+"""What stands for a persona where an account has none."""
+
 USAGE = ("active_days_28", "active_users_28", "seat_share_28", "features_used_28", "key_uses_per_user_28")
 """Columns of `health_features` that are 0 for whom has not used the product."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from cs_analysis.errors import NotEnoughDataError, ParameterError
-from cs_analysis.metrics.personas import NEVER_USED, UNASSIGNED, PersonaFit, fit_personas
+from cs_analysis.facts.persona_rows import NEVER_USED, UNASSIGNED, Choice
 from cs_analysis.stats.estimates import COLUMNS, check_conf_level, estimates, stack
 from cs_analysis.stats.grouping.groups import Groups
 from cs_analysis.stats.grouping.verdict import NO_STRUCTURE
@@ -25,10 +25,31 @@ _BEYOND, _NOT_SHOWN, _UNKNOWN = "beyond noise", "not shown", "noise unknown"
 _SHIFTED, _MAKESHIFT, _NONE_NOW = "shifted", "no counterpart", "no structure now"
 
 
+class _Personas(Protocol):
+    """What migration needs of a `PersonaFit`."""
+
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def k(self) -> int: ...
+    @property
+    def centres(self) -> pd.DataFrame: ...
+    @property
+    def stability(self) -> pd.DataFrame: ...
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+    @property
+    def choice(self) -> Choice: ...
+    @property
+    def groups(self) -> Groups | None: ...
+    def predict(self, features: pd.DataFrame) -> pd.DataFrame: ...
+    def again(self, features: pd.DataFrame, **choices: object) -> _Personas: ...
+
+
 class _Refit(NamedTuple):
     """A fit of a later table, the place of each of its personas in the first fit, and whether no other of the first fit is nearer."""
 
-    fit: PersonaFit
+    fit: _Personas
     earlier: npt.NDArray[np.intp]
     nearest: npt.NDArray[np.bool_]
 
@@ -39,7 +60,7 @@ class _Refit(NamedTuple):
 
 
 def persona_migration(
-    fit: PersonaFit,
+    fit: _Personas,
     then: pd.DataFrame,
     now: pd.DataFrame,
     *,
@@ -73,7 +94,7 @@ def persona_migration(
     Parameters
     ----------
     fit : PersonaFit
-        Personas, as a rule made from `then`.
+        _Personas, as a rule made from `then`.
     then, now : DataFrame
         Features of two dates, one row an account, with the columns of the fit.
     repeat : DataFrame, optional
@@ -103,10 +124,11 @@ def persona_migration(
 
     Examples
     --------
+    >>> import cs_analysis as cs
     >>> rng = np.random.default_rng(1)
     >>> low, high = rng.normal([3, 3, 3], 0.5, (40, 3)), rng.normal([8, 3, 9], 0.5, (30, 3))
     >>> then = pd.DataFrame(np.vstack([low, high]), columns=["days", "users", "reports"]).assign(account_id=range(70))
-    >>> fit = fit_personas(then, null_tables=19, most=3)
+    >>> fit = cs.fit_personas(then, null_tables=19, most=3)
     >>> now = then.assign(account_id=[*range(5, 70), *range(5)])
     >>> found = persona_migration(fit, then, now)
     >>> found.query("metric == 'moved_share'")[["estimate", "n", "verdict"]].round(3).to_dict("records")
@@ -179,34 +201,24 @@ def _matrix(states: pd.DataFrame, names: list[str], *, conf_level: float) -> pd.
     return estimates(keys, metric="persona_migration", unit="share", **found[["estimate", "conf_low", "conf_high", "n"]])
 
 
-def _refitted(fit: PersonaFit, table: pd.DataFrame, *, rng: np.random.Generator, conf_level: float) -> _Refit:
+def _refitted(fit: _Personas, table: pd.DataFrame, *, rng: np.random.Generator, conf_level: float) -> _Refit:
     """Return as many personas made of another table in the same way, with the names of those whose centres lie closest."""
-    choice, groups = fit.choice, _groups(fit)
-    other = fit_personas(
-        table,
-        k=fit.k,
-        method="kmeans" if groups.partition.shapes is None else "mixture",
-        columns=fit.columns,
-        never_used="split" if choice.usage else "keep",
-        usage=choice.usage or None,
-        # As `predict` does: who lacks a value at another date is unassigned.
-        missing="median" if choice.missing == "median" else "complete",
-        null_tables=ceil(1 / (1 - conf_level)) - 1,
-        rng=rng,
-        conf_level=conf_level,
-    )
+    level = {"null_tables": ceil(1 / (1 - conf_level)) - 1, "conf_level": conf_level}
+    # As `predict` does: who lacks a value at another date is unassigned.
+    missing = "median" if fit.choice.missing == "median" else "complete"
+    other = fit.again(table, k=fit.k, missing=missing, rng=rng, **level)
     if gone := [name for name in fit.columns if name not in other.columns]:
         raise NotEnoughDataError(f"personas cannot be made anew: {', '.join(gone)} no longer varies. Choose refit=False, or fit without it.")
-    return _Refit(other, *matched_groups(groups.partition.centres, _in_scales_of(fit, other, _groups(other).partition.centres)))
+    return _Refit(other, *matched_groups(_groups(fit).partition.centres, _in_scales_of(fit, other, _groups(other).partition.centres)))
 
 
-def _groups(fit: PersonaFit) -> Groups:
+def _groups(fit: _Personas) -> Groups:
     if fit.groups is None:
         raise NotEnoughDataError("there are no personas, by the verdict.")
     return fit.groups
 
 
-def _in_scales_of(fit: PersonaFit, other: PersonaFit, centres: Floats) -> Floats:
+def _in_scales_of(fit: _Personas, other: _Personas, centres: Floats) -> Floats:
     """Return places in the standard deviations of one fit as places in those of the first."""
     pairs = zip(_groups(other).scales, _groups(fit).scales, centres.T, strict=True)
     return np.column_stack([first.scaled(own.original(values), drawn_in=False) for own, first, values in pairs])
@@ -219,7 +231,7 @@ def _agreement(frozen: pd.DataFrame, refitted: pd.DataFrame, conf_level: float) 
     return estimates({}, metric="refit_agreement", unit="share", **_share(same, conf_level)._asdict(), n=same.count())
 
 
-def _shift(fit: PersonaFit, later: _Refit, conf_level: float) -> pd.DataFrame:
+def _shift(fit: _Personas, later: _Refit, conf_level: float) -> pd.DataFrame:
     """Return how far the centre of each persona has gone, in standard deviations of the first fit."""
     order = np.argsort(later.earlier)
     limits = (_in_scales_of(fit, later.fit, part)[order] for part in _groups(later.fit).centre_limits(conf_level))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from string import ascii_uppercase
@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cs_analysis.errors import NotEnoughDataError, ParameterError
-from cs_analysis.facts.persona_rows import Choice, Missing, Rows, chosen, persona_rows, refuse_missing
+from cs_analysis.facts.persona_rows import NEVER_USED, UNASSIGNED, Choice, Missing, Rows, chosen, persona_rows, refuse_missing
 from cs_analysis.stats.estimates import check_conf_level, estimates
 from cs_analysis.stats.fits import Diagnostic, Fit, diagnostics_table
 from cs_analysis.stats.grouping.groups import Groups, Placed, find_groups
@@ -25,7 +25,6 @@ from cs_analysis.stats.resampling import generator
 Floats = npt.NDArray[np.float64]
 Scales = tuple[Column, ...]
 
-NEVER_USED, UNASSIGNED = "never used", "unassigned"
 ROWS_A_PERSONA = 10
 _STABLE, _DISSOLVED = 0.75, 0.5
 _ADVICE = {
@@ -68,6 +67,8 @@ class PersonaFit(Fit):
         `mean`, `sd`.
     choice, groups
         What `predict` needs of the fit; no groups without structure.
+    again : callable
+        `fit_personas` with the choices of this fit, for another table.
     """
 
     verdict: str
@@ -80,6 +81,7 @@ class PersonaFit(Fit):
     prepared: pd.DataFrame
     choice: Choice
     groups: Groups | None
+    again: Callable[..., PersonaFit]
 
     def predict(self, features: pd.DataFrame) -> pd.DataFrame:
         """Return the persona of each account of another table, the personas as they are.
@@ -226,6 +228,7 @@ def fit_personas(
         prepared=_prepared_table(scales, dropped),
         choice=choice,
         groups=found,
+        again=partial(fit_personas, method=method, columns=choice.names, never_used=never_used, usage=choice.usage or None, missing=missing, most=most),
     )
 
 
@@ -336,14 +339,7 @@ def _prepared_table(scales: Scales, dropped: list[str]) -> pd.DataFrame:
 
 def _said_of_verdict(verdict: str, seen: Evidence, bic: Floats, *, cut: Groups | None) -> Iterator[Diagnostic]:
     """Yield what the verdict rests on."""
-    advice = (
-        ""
-        if verdict == "structure"
-        else "describe accounts by their features, not by personas"
-        if verdict == NO_STRUCTURE
-        else "do not build on borders between personas"
-    )
-    yield Diagnostic("p value", seen.p_value, "ok" if verdict == "structure" else verdict, advice)
+    yield Diagnostic("p value", seen.p_value, *_ADVICE[verdict])
     if cut is not None:
         shown = sum(valley.shown for valley in cut.valleys)
         yield Diagnostic(
