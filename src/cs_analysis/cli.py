@@ -1,7 +1,8 @@
 """The command `cs-analysis`: the package's verbs for schedulers and terminals.
 
 Results go to stdout; errors and progress to stderr. Exit codes: 0 all is well, 1 the run or the check found errors, 2 the
-command was used wrongly, 130 broken off. Heavy modules load only when a verb needs them, so that `--help` is quick.
+command was used wrongly, 3 a headline figure changed for the worse beyond noise (`diff`), 130 broken off. Heavy modules load
+only when a verb needs them, so that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from cs_analysis.errors import CSAnalysisError, ParameterError
 if TYPE_CHECKING:
     import pandas as pd
 
-FINE, FOUND_ERRORS, USAGE, BROKEN_OFF = 0, 1, 2, 130
+FINE, FOUND_ERRORS, USAGE, WORSE, BROKEN_OFF = 0, 1, 2, 3, 130
 LANGUAGES = ("en", "de", "tr")
 
 
@@ -71,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"cs-analysis {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for add in (_add_report, _add_run, _add_check, _add_simulate, _add_list):
+    for add in (_add_report, _add_run, _add_diff, _add_check, _add_simulate, _add_list):
         add(verbs)
     return parser
 
@@ -95,6 +96,8 @@ def _add_report(verbs: Any) -> None:
     parser.add_argument("--conf-level", type=float, default=0.95, metavar="LEVEL", help="level of the intervals (default: 0.95)")
     parser.add_argument("--language", choices=LANGUAGES, default="en", help="language of the pages (default: en)")
     parser.add_argument("--observed-from", metavar="DATE", help="first day from which leavers are on record, if customers go back further")
+    parser.add_argument("--previous", type=Path, metavar="FOLDER", help="earlier pack that the pages compare with (default: the one that is replaced)")
+    parser.add_argument("--history", type=Path, metavar="FILE", help="table of the figures of all periods (default: history.csv beside the pack)")
     about = "what to do with rows that break the contract: stop (default), or set them aside with their reasons and go on"
     parser.add_argument("--on-error", choices=("raise", "quarantine"), default="raise", help=about)
     _add_timeout(parser)
@@ -110,6 +113,16 @@ def _add_run(verbs: Any) -> None:
         "-p", "--parameter", action="append", default=[], type=_assignment, metavar="NAME=VALUE", help="a parameter that the notebook declares; repeatable"
     )
     _add_timeout(parser)
+
+
+def _add_diff(verbs: Any) -> None:
+    parser = _add_verb(verbs, "diff", verb=_diff, about="what changed beyond noise between two runs; exit code 3 if a headline figure changed for the worse")
+    parser.add_argument("before", type=Path, metavar="RUN_A", help="folder of the earlier run")
+    parser.add_argument("after", type=Path, metavar="RUN_B", help="folder of the later run")
+    parser.add_argument("--format", choices=("text", "csv", "json"), default="text", help="how to print the changes (default: text)")
+    about = "share of runs that may show a changed headline figure where none has changed (default: 0.05)"
+    parser.add_argument("--rate", type=float, default=0.05, metavar="RATE", help=about)
+    parser.epilog = "Exit codes: 0 no headline figure changed for the worse beyond noise, 1 a folder is no run, 2 wrong use, 3 one did."
 
 
 def _add_timeout(parser: argparse.ArgumentParser) -> None:
@@ -254,7 +267,8 @@ def _report(arguments: argparse.Namespace) -> int:
         return _reviews(arguments)
     from cs_analysis.report.pack import run_pack
 
-    options = ("data", "as_of", "out", "period", "by", "conf_level", "language", "only", "timezone", "currency", "on_error", "observed_from", "timeout")
+    reading = ("data", "as_of", "timezone", "currency", "on_error")
+    options = (*reading, "out", "period", "by", "conf_level", "language", "only", "observed_from", "previous", "history", "timeout")
     result = run_pack(**{name: getattr(arguments, name) for name in options}, progress=_progress())
     for name, error in result.errors.items():
         _say(f"the report {name} is incomplete: {error}")
@@ -283,6 +297,15 @@ def _run(arguments: argparse.Namespace) -> int:
         _say(f"the report is incomplete: {result.error}")
     print(f"The report: {result.page}")
     return FINE if result.ok else FOUND_ERRORS
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    from cs_analysis.report import changes
+    from cs_analysis.report.comparison import compare_packs
+
+    found = compare_packs(arguments.before, arguments.after, rate=arguments.rate)
+    print(changes.FORMATS[arguments.format](found))
+    return WORSE if found.worse else FINE
 
 
 def _once(assignments: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -32,6 +32,7 @@ def month(number: int) -> str:
 def test_keys_read_the_same_in_whole_and_in_mixed_columns() -> None:
     assert detail_of({"step": 4, "event": None, "a": "x", "period": "2026-01-01", "report": "r", "unfinished": True}) == "a=x; step=4"
     assert detail_of({"step": 4.0, "event": float("nan"), "a": "x"}) == "a=x; step=4"
+    assert detail_of({"period": 3.0}) == "period=3"  # the third period of a curve
 
 
 def test_a_headline_figure_is_compared_with_the_newest_of_the_run_before_by_hand() -> None:
@@ -148,7 +149,7 @@ def test_other_parameters_versions_and_reports_are_named() -> None:
     old = pack(SEP, [row("survival", 0.5, 0.4, 0.6), row("survival", 0.1, 0.0, 0.2), row("nps", 1.0, report="voice")], by=None)
     new = pack(OCT, [row("survival", 0.5, 0.4, 0.6)], by="segment")
     told = " ".join(compared(old, new).notes)
-    assert "only the first run has the report voice" in told
+    assert "only the first run has the report voice complete" in told
     assert "the runs differ in by" in told
     assert "2 figures share their keys" in told
 

@@ -25,6 +25,7 @@ from cs_analysis.report.execution import execute
 from cs_analysis.report.html import Listed, index_html, report_html
 from cs_analysis.report.notebooks import Report, read_notebook
 from cs_analysis.report.place import building, move
+from cs_analysis.report.since import earlier_figures, tell_changes
 from cs_analysis.report.stored import without_outputs, without_times
 from cs_analysis.show.text import date_text, period_text
 from cs_analysis.stats.estimates import COLUMNS
@@ -80,13 +81,20 @@ class PackResult:
 
 
 def run_batch(
-    runs: Sequence[Run], ds: Dataset, out: Path, *, month: pd.Timestamp | None = None, timeout: int | None = None, progress: Progress = None
+    runs: Sequence[Run],
+    ds: Dataset,
+    out: Path,
+    *,
+    month: pd.Timestamp | None = None,
+    previous: Path | None = None,
+    timeout: int | None = None,
+    progress: Progress = None,
 ) -> PackResult:
     """Run reports one after the other and move their pages, numbers and notebooks into place at the end.
 
     Reports that fail leave a page that says so; the others go on. If any fails, a pack that is there already and complete is
-    left alone, and the new one goes beside it, to `<out>.incomplete`. The index names the `month` reported on. A cell that runs
-    longer than `timeout` seconds fails.
+    left alone, and the new one goes beside it, to `<out>.incomplete`. The index names the `month` reported on. Where there is a
+    pack at `previous`, the pages say what changed since. A cell that runs longer than `timeout` seconds fails.
     """
     started, out = time.perf_counter(), out.resolve()
     with building(out) as folder:
@@ -100,6 +108,9 @@ def run_batch(
         _write_lists(results, folder)
         (folder / "index.html").write_text(_index(results, ds, month=month), encoding="utf-8")
         _write_json(folder / "run.json", _manifest(results, ds, seconds=time.perf_counter() - started))
+        before = earlier_figures(previous) if previous else None
+        if before:
+            tell_changes(folder, before, languages={result.run.report.name: result.run.language for result in results})
         place = move(folder, out, complete=not errors)
     return PackResult(place, place / "index.html", not errors, errors)
 

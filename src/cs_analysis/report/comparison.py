@@ -17,7 +17,7 @@ from cs_analysis.stats.intervals import Floats, Interval, difference
 
 VALUES = ["estimate", "conf_low", "conf_high", "n"]
 COLUMNS = (
-    *("kind", "headline", *SERIES, "period_before", "period"),
+    *("kind", "headline", *SERIES, "grain", "period_before", "period"),
     *(f"{name}_before" for name in VALUES),
     *VALUES,
     *("difference", "difference_low", "difference_high", "p_value", "adjusted_p_value", "beyond_noise", "judged"),
@@ -59,6 +59,12 @@ class Comparison:
         """The headline figures that moved beyond noise, each once, whatever number of reports show it."""
         found = self.beyond_noise
         return found[found["headline"]].drop_duplicates(["metric", "unit", "keys", *_both(VALUES)], ignore_index=True)
+
+    @property
+    def tested(self) -> int:
+        """Number of headline figures that were tested, each counted once."""
+        rows = self.changes[(self.changes["kind"] == "moved") & self.changes["headline"]]
+        return len(rows.drop_duplicates(["metric", "unit", "keys", *_both(VALUES)]))
 
     @property
     def worse(self) -> bool:
@@ -117,7 +123,7 @@ def compared(before: Figures, after: Figures, *, rate: float = 0.05) -> Comparis
     """Return what two sets of figures say differently (see `compare_packs`)."""
     if not 0 < rate < 1:
         raise ParameterError(f"rate must lie between 0 and 1, such as 0.05, not {rate!r}.")
-    common = set(before.table["report"]) & set(after.table["report"])
+    common = before.complete & after.complete
     old, new = (figures.table[figures.table["report"].isin(common)] for figures in (before, after))
     tested, facts = _moved(before, after, old=old, new=new, rate=rate)
     parts = [tested, facts, _restated(before, after, old=old, new=new), _only(old, new, "gone"), _only(new, old, "new")]
@@ -218,8 +224,8 @@ def _both(names: list[str]) -> list[str]:
 def _notes(before: Figures, after: Figures) -> tuple[str, ...]:
     """Return in sentences what makes the two runs hard to compare."""
     old, new = before.manifest["reports"], after.manifest["reports"]
-    alone = [(name, "first") for name in old if name not in new] + [(name, "second") for name in new if name not in old]
-    notes = [f"only the {which} run has the report {name}." for name, which in alone]
+    alone = [(name, "first") for name in before.complete - after.complete] + [(name, "second") for name in after.complete - before.complete]
+    notes = [f"only the {which} run has the report {name} complete." for name, which in sorted(alone)]
     other = {name for report in old if report in new for name in _other_parameters(old[report], new[report])}
     if other:
         notes.append(f"the runs differ in {', '.join(sorted(other))}: figures of another kind may bear the same name.")

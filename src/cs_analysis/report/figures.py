@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ from cs_analysis.stats.estimates import COLUMNS
 
 SERIES = ["report", "metric", "unit", "keys"]
 FIGURE = [*SERIES, "period"]
-_NO_KEYS = {*COLUMNS, "report", "period", "unfinished"}
+_NO_KEYS = {*COLUMNS, "report", "unfinished"}
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _FREQUENCIES: dict[Grain, str] = {"day": "D", "month": "M", "quarter": "Q", "year": "Y"}
 
 
@@ -28,7 +30,8 @@ class Figures:
     Attributes
     ----------
     table : DataFrame
-        A row a figure: `report, metric, unit, keys, period`, the estimate, its limits, `n`, and whether it is a `headline` and its period `over`.
+        A row a figure: `report, metric, unit, keys, period`, the estimate, its limits, `n`, whether it is a `headline`, its period's `grain`, and
+        whether that was `over`.
     ambiguous : int
         Number of figures that were left out because another value stands under the same name.
     manifest : mapping
@@ -43,6 +46,11 @@ class Figures:
     def as_of(self) -> str:
         """Instant up to which the data of the pack are known."""
         return str(self.manifest["as_of"])
+
+    @property
+    def complete(self) -> set[str]:
+        """The reports that ran to their end."""
+        return {name for name, report in self.manifest["reports"].items() if not report.get("error")}
 
     def conf_levels(self) -> pd.Series:
         """Return the level of the limits of each report."""
@@ -80,18 +88,25 @@ def figures_of(rows: list[dict[str, Any]], *, headlines: list[dict[str, Any]], a
 
 
 def detail_of(row: Mapping[str, Any]) -> str:
-    """Return the keys of a row as text, without its period.
+    """Return the keys of a row as text, without its period, unless that is a number and no day.
 
     Examples
     --------
     >>> detail_of({"report": "funnel", "step": 4.0, "event": "invited", "segment": None, "metric": "conversion"})
     'event=invited; step=4'
     """
-    return "; ".join(f"{name}={_text(value)}" for name, value in sorted(row.items()) if name not in _NO_KEYS and not pd.isna(value))
+    keys = ((name, _text(value)) for name, value in sorted(row.items()) if name not in _NO_KEYS)
+    return "; ".join(f"{name}={text}" for name, text in keys if text and not (name == "period" and _DAY.fullmatch(text)))
+
+
+def _start_of(row: Mapping[str, Any]) -> str:
+    """Return the first day of the period of a row; nothing where it has none."""
+    text = _text(row.get("period"))
+    return text if _DAY.fullmatch(text) else ""
 
 
 def _named(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    names = [{"report": row["report"], "keys": detail_of(row), "period": _text(row.get("period"))} for row in rows]
+    names = [{"report": row["report"], "keys": detail_of(row), "period": _start_of(row)} for row in rows]
     columns = [{name: row[name] for name in COLUMNS} for row in rows]
     table = pd.DataFrame([{**name, **values} for name, values in zip(names, columns, strict=True)], columns=[*FIGURE, *COLUMNS[2:]])
     return table.astype(dict.fromkeys(COLUMNS[2:5], "float64"))
@@ -105,11 +120,13 @@ def _text(value: Any) -> str:
 
 
 def _with_ends(table: pd.DataFrame, as_of: str) -> pd.DataFrame:
-    """Return the figures with a mark whether their period was over; the length of a series' periods is read off their starts."""
-    table["over"] = True
+    """Return the figures with the length of their periods, read off the starts of a series, and a mark whether they were over."""
+    table["over"], table["grain"] = True, ""
     known = pd.Timestamp(as_of).tz_localize(None) + pd.Timedelta(1, "us")
     for _, rows in table[table["period"] != ""].groupby(SERIES):
         starts = pd.to_datetime(rows["period"])
-        ends = (starts.dt.to_period(_FREQUENCIES[grain_of(starts)]) + 1).dt.start_time
+        grain = grain_of(starts)
+        ends = (starts.dt.to_period(_FREQUENCIES[grain]) + 1).dt.start_time
         table.loc[rows.index, "over"] = ends <= known
+        table.loc[rows.index, "grain"] = grain
     return table

@@ -77,6 +77,11 @@ def link(address: str, *, text: str) -> str:
     return f'<p class="note"><a href="{escape(address)}">{escape(text)}</a></p>'
 
 
+def section(content: str, *, name: str, heading: str) -> str:
+    """Return a part of a page under a heading of its own; `name` is its place to link to."""
+    return f'<section class="{escape(name)}"><h2 id="{escape(name)}">{escape(heading)}</h2>{content}</section>'
+
+
 def definitions(entries: Mapping[str, str], *, heading: str) -> str:
     """Return what the metrics mean, as a list under a heading; nothing where there are none."""
     if not entries:

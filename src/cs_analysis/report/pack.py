@@ -9,6 +9,8 @@ from typing import Any
 from cs_analysis.data.reading import Moment, OnError, read_dataset
 from cs_analysis.errors import ParameterError
 from cs_analysis.report.batch import PackResult, Progress, Run, run_batch
+from cs_analysis.report.figures import read_figures
+from cs_analysis.report.history import record_history
 from cs_analysis.report.notebooks import Report, list_reports
 from cs_analysis.report.page import reported_month
 from cs_analysis.report.parameters import checked_parameters
@@ -31,6 +33,8 @@ def run_pack(
     currency: str | None = None,
     on_error: OnError = "raise",
     observed_from: str | None = None,
+    previous: str | Path | None = None,
+    history: str | Path | None = None,
     timeout: int | None = None,
     progress: Progress = None,
 ) -> PackResult:
@@ -64,6 +68,11 @@ def run_pack(
         page then lists them.
     observed_from : str, optional
         First day from which leavers are on record, if customers go back further (see `customer_survival`).
+    previous : path, optional
+        Earlier pack to compare with: what changed beyond noise since stands on every page, in `changes.csv` and in `alerts.json`. Default: the pack that is
+        replaced, if there is one.
+    history : path, optional
+        Table of the headline figures of all periods, to which this one's are added, or in which they are replaced. Default: `history.csv` beside the pack.
     timeout : int, optional
         Seconds a cell may run; one that runs longer fails. Default: as long as it takes.
     progress : callable, optional
@@ -81,7 +90,7 @@ def run_pack(
     ContractError
         The data break the contract.
     ReportError
-        `out` holds something else, or another run is writing to it.
+        `out` holds something else, another run is writing to it, `previous` is no pack, or the history cannot be written.
 
     Examples
     --------
@@ -104,7 +113,21 @@ def run_pack(
     }
     runs = [_run(report, wanted) for report in _chosen(only)]
     ds = read_dataset(data, as_of=as_of, timezone=timezone, currency=currency, on_error=on_error)
-    return run_batch(runs, ds, Path(out), month=reported_month(ds, period), timeout=timeout, progress=progress)
+    month, earlier = reported_month(ds, period), _earlier(previous, Path(out))
+    result = run_batch(runs, ds, Path(out), month=month, previous=earlier, timeout=timeout, progress=progress)
+    if result.ok:
+        aside = record_history(Path(history) if history else result.folder.parent / "history.csv", result.folder, period=month)
+        if aside and progress:
+            progress(f"the history of headline figures could not be read; it was put aside as {aside}, and a new one was begun")
+    return result
+
+
+def _earlier(previous: str | Path | None, out: Path) -> Path:
+    """Return the pack to compare with: the one that was named, which must be one, or whatever lies at `out`."""
+    if previous is None:
+        return out
+    read_figures(Path(previous))
+    return Path(previous)
 
 
 def _chosen(only: Sequence[str] | None) -> list[Report]:

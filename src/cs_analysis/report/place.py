@@ -14,7 +14,7 @@ from typing import Any
 
 from cs_analysis.errors import ReportError
 
-_OWN = ("index.html", "run.json", "kpis.json", "estimates.csv", "estimates.parquet", "notebooks")
+_OWN = ("index.html", "run.json", "kpis.json", "estimates.csv", "estimates.parquet", "changes.csv", "alerts.json", "notebooks")
 _RESUME = ".resume"
 _LEFT_BY_OTHERS = (".DS_Store", ".ipynb_checkpoints")  # what browsing a pack leaves in it
 _FROM_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
