@@ -118,6 +118,8 @@ _PUBLIC = {
     "report.run": ("run_report",),
     "report.pack": ("run_pack",),
     "report.lists": ("write_list",),
+    "report.comparison": ("compare_packs",),
+    "report.scorecard": ("scorecard",),
 }
 _MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
 

@@ -64,7 +64,7 @@ def test_alerts_are_the_headline_figures_with_the_rate_of_false_ones(found: Comp
     told = json.loads(alerts_json(found))
     (alert,) = told["alerts"]
     assert (told["false_alarm_rate"], told["tested"], told["worse"]) == (0.05, 1, True)
-    assert (alert["kpi"], alert["title"], alert["judged"]) == ("logo_churn_rate", "Logo churn rate", "worse")
+    assert (alert["kpi"], alert["metric"], alert["judged"]) == ("Logo churn rate", "logo_churn_rate", "worse")
     assert alert["before"] == {"period": "2026-09-01", "estimate": 0.03, "conf_low": pytest.approx(0.02), "conf_high": pytest.approx(0.04), "n": 900}
     assert alert["difference"]["conf_low"] == pytest.approx(0.05 - 0.0005**0.5)
     assert "changes" not in told

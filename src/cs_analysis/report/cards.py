@@ -37,14 +37,14 @@ def card(table: pd.DataFrame, period: pd.Timestamp, *, end: pd.Timestamp, langua
             value=value_text(now["estimate"], now["unit"], language),
             interval=interval or glossary.label("no_interval", language),
             base="" if now["n"] == now["estimate"] else f"{glossary.label('n', language)} = {n_text(now['n'], language)} ({entry.denominator})",
-            change=_change(rows, direction=entry.direction, grain=grain, language=language),
+            change=change_text(rows, direction=entry.direction, grain=grain, language=language),
             definition=entry.definition,
         ),
         rows.iloc[[-1]],
     )
 
 
-def _change(rows: pd.DataFrame, *, direction: str, grain: Grain, language: str) -> str:
+def change_text(rows: pd.DataFrame, *, direction: str, grain: Grain, language: str) -> str:
     """Return the change from the row before in words: by how much, which way is better, or that it may be noise."""
     comparable = rows.dropna(subset=["estimate"])
     if len(comparable) < 2 or comparable.index[-1] != rows.index[-1]:

@@ -28,7 +28,7 @@ def changes_text(found: Comparison) -> str:
     sections = [("Changed beyond noise", ringing), ("Further figures that changed beyond noise", others), *by_kind]
     alone = [(title, found.changes[found.changes["kind"] == kind]) for kind, title in _COUNTED.items()]
     counted = f"{len(ringing)} of {found.tested} headline figures changed beyond noise, and {len(others)} of {int((~moved['headline']).sum())} others."
-    rate = f"Where nothing has changed, at most {level_text(found.rate)} of runs show a headline figure here, and as many one of the others."
+    rate = f"Where nothing has changed, about {level_text(found.rate)} of runs show a headline figure here, or fewer, and as many one of the others."
     parts = [*(_told(title, rows) for title, rows in sections if len(rows)), *(_counted(title, rows) for title, rows in alone if len(rows))]
     return "\n\n".join([*(f"Note: {note}" for note in found.notes), *parts, f"{counted} {rate}"])
 
@@ -82,7 +82,7 @@ def figure_name(row: dict[str, Any], language: str = "en") -> str:
 
     Examples
     --------
-    >>> figure_name({"metric": "renewal_rate", "keys": "basis=due", "kpi": None})
+    >>> figure_name({"metric": "renewal_rate", "keys": "basis=due"})
     'Renewal rate, basis due'
     """
     parts = [part.partition("=") for part in row["keys"].split("; ") if part]
@@ -129,8 +129,7 @@ def _summary(found: Comparison) -> dict[str, Any]:
 
 
 def _alert(row: dict[str, Any]) -> dict[str, Any]:
-    keys = dict(part.split("=", 1) for part in row["keys"].split("; ") if "=" in part)
-    named = {"kpi": keys.get("kpi", row["metric"]), "title": figure_name(row), **{name: row[name] for name in ("report", "metric", "unit", "keys")}}
+    named = {"kpi": figure_name(row), **{name: row[name] for name in ("report", "metric", "unit", "keys")}}
     values = {run: _plain({name: row[f"{name}{suffix}"] for name in ("period", *VALUES)}) for run, suffix in (("before", "_before"), ("after", ""))}
     difference = _plain({"estimate": row["difference"], "conf_low": row["difference_low"], "conf_high": row["difference_high"]})
     return {**named, **values, "difference": difference, "adjusted_p_value": row["adjusted_p_value"], "judged": row["judged"]}

@@ -37,7 +37,7 @@ class Comparison:
     notes : tuple of str
         What stands in the way of a comparison, such as other parameters.
     rate : float
-        Chance that any figure is called changed where none has, among headline figures and among the others alike.
+        About the chance that any figure is called changed where none has, among headline figures and among the others alike.
     before, after : str
         Instants up to which the data of the two runs are known.
     """
@@ -84,8 +84,10 @@ def compare_packs(before: str | Path, after: str | Path, *, rate: float = 0.05) 
     * **restated**: the same period, which was over at the first run, says something else now: rows were corrected or came in late.
     * **gone**, **new**: a figure that only one of the runs has.
 
-    The two runs are treated as independent. They share customers, and mostly rows, so that their figures go together: true limits of the differences are
-    narrower, and fewer than `rate` of runs without a change ring.
+    The two runs are treated as independent. They share customers, and mostly rows, so that their figures go together and true limits of the differences are
+    narrower. On simulated pairs of months without a change (12 shares and a mean, 100 and 400 customers) 6 to 7 % of runs rang where all customers were new
+    and 3 to 4 % where nine in ten were the same; each figure by its own interval would ring in 38 to 50 %. Where figures had changed, 1 to 5 % of the alarms
+    were false; of rises by 10 percentage points one in seven was found with 100 customers, and three in four or more with 400.
 
     Parameters
     ----------
@@ -186,9 +188,9 @@ def _with_difference(pairs: pd.DataFrame, conf_levels: list[pd.Series]) -> pd.Da
     gap = difference(now, was)
     half = np.where(gap.estimate >= 0, gap.estimate - gap.conf_low, gap.conf_high - gap.estimate)
     distance = np.abs(gap.estimate) / np.where(half > 0, half, np.nan)
-    judged = [_judged(change, metric) for change, metric in zip(gap.estimate, pairs["metric"], strict=True)]
+    words = [judged(change, metric) for change, metric in zip(gap.estimate, pairs["metric"], strict=True)]
     return pairs.assign(
-        difference=gap.estimate, difference_low=gap.conf_low, difference_high=gap.conf_high, p_value=2 * special.ndtr(-distance * z[1]), judged=judged
+        difference=gap.estimate, difference_low=gap.conf_low, difference_high=gap.conf_high, p_value=2 * special.ndtr(-distance * z[1]), judged=words
     )
 
 
@@ -209,7 +211,7 @@ def _is_naive(metric: str) -> bool:
     return "naive" in metric.split("_")
 
 
-def _judged(change: float, metric: str) -> str:
+def judged(change: float, metric: str) -> str:
     """Return whether a change is for the better or the worse; nothing where no way is better."""
     direction = glossary.entry(metric).direction if metric in glossary.names() else "none"
     if change == 0 or direction == "none":

@@ -18,7 +18,7 @@ from cs_analysis.stats.estimates import COLUMNS
 
 SERIES = ["report", "metric", "unit", "keys"]
 FIGURE = [*SERIES, "period"]
-_NO_KEYS = {*COLUMNS, "report", "unfinished"}
+_NO_KEYS = {*COLUMNS, "report", "kpi", "unfinished"}  # `kpi` is another name of the metric
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _FREQUENCIES: dict[Grain, str] = {"day": "D", "month": "M", "quarter": "Q", "year": "Y"}
 
@@ -122,11 +122,10 @@ def _text(value: Any) -> str:
 def _with_ends(table: pd.DataFrame, as_of: str) -> pd.DataFrame:
     """Return the figures with the length of their periods, read off the starts of a series, and a mark whether they were over."""
     table["over"], table["grain"] = True, ""
-    known = pd.Timestamp(as_of).tz_localize(None) + pd.Timedelta(1, "us")
-    for _, rows in table[table["period"] != ""].groupby(SERIES):
-        starts = pd.to_datetime(rows["period"])
-        grain = grain_of(starts)
-        ends = (starts.dt.to_period(_FREQUENCIES[grain]) + 1).dt.start_time
-        table.loc[rows.index, "over"] = ends <= known
-        table.loc[rows.index, "grain"] = grain
+    dated = table[table["period"] != ""]
+    starts, known = pd.to_datetime(dated["period"]), pd.Timestamp(as_of).tz_localize(None) + pd.Timedelta(1, "us")
+    table.loc[dated.index, "grain"] = starts.groupby([dated[name] for name in SERIES]).transform(grain_of)
+    for grain, frequency in _FREQUENCIES.items():
+        own = starts[table.loc[dated.index, "grain"] == grain]
+        table.loc[own.index, "over"] = (own.dt.to_period(frequency) + 1).dt.start_time <= known
     return table
