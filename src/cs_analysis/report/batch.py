@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import platform
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +30,8 @@ from cs_analysis.report.notebooks import Report, read_notebook
 from cs_analysis.report.place import building, move
 from cs_analysis.report.since import earlier_figures, tell_changes
 from cs_analysis.report.stored import without_outputs, without_times
+from cs_analysis.report.warm import warm_kernels
+from cs_analysis.report.warm.managers import Running
 from cs_analysis.show.text import date_text, period_text
 from cs_analysis.stats.estimates import COLUMNS
 
@@ -88,9 +93,10 @@ def run_batch(
     month: pd.Timestamp | None = None,
     previous: Path | None = None,
     timeout: int | None = None,
+    jobs: int = 1,
     progress: Progress = None,
 ) -> PackResult:
-    """Run reports one after the other and move their pages, numbers and notebooks into place at the end.
+    """Run reports, `jobs` at a time, and move their pages, numbers and notebooks into place at the end.
 
     Reports that fail leave a page that says so; the others go on. If any fails, a pack that is there already and complete is
     left alone, and the new one goes beside it, to `<out>.incomplete`. The index names the `month` reported on. Where there is a
@@ -98,11 +104,7 @@ def run_batch(
     """
     started, out = time.perf_counter(), out.resolve()
     with building(out) as folder:
-        results = []
-        for number, run in enumerate(runs, start=1):
-            _tell(progress, f"{run.report.name}: running ({number} of {len(runs)})")
-            results.append(_run(run, folder, timeout=timeout))
-            _tell(progress, _told(results[-1]))
+        results = _run_all(runs, folder, timeout=timeout, jobs=jobs, progress=progress)
         errors = {result.run.report.name: result.error for result in results if result.error}
         _write_numbers(results, folder)
         _write_lists(results, folder)
@@ -115,13 +117,47 @@ def run_batch(
     return PackResult(place, place / "index.html", not errors, errors)
 
 
-def _run(run: Run, folder: Path, *, timeout: int | None) -> _Result:
-    name, target = run.report.name, folder / "notebooks" / f"{run.report.name}.ipynb"
+def _run_all(runs: Sequence[Run], folder: Path, *, timeout: int | None, jobs: int, progress: Progress) -> list[_Result]:
+    """Run the notebooks in threads that wait for their kernels, and make their pages in this one; results are in the order of `runs`.
+
+    A parent to fork kernels from costs more than one kernel, so it pays from the second report on.
+    """
+    waiting, results, running = deque(enumerate(runs, start=1)), {}, Running()
+    with warm_kernels() if len(runs) > 1 else nullcontext(), ThreadPoolExecutor(jobs) as threads:
+        at_work: dict[Future[tuple[str, float]], int] = {}
+        try:
+            while waiting or at_work:
+                while waiting and len(at_work) < jobs:
+                    number, run = waiting.popleft()
+                    _tell(progress, f"{run.report.name}: running ({number} of {len(runs)})")
+                    at_work[threads.submit(_executed, run, folder, timeout=timeout, running=running)] = number
+                for done in wait(at_work, return_when=FIRST_COMPLETED).done:
+                    number = at_work.pop(done)
+                    error, seconds = done.result()
+                    results[number] = _finished(runs[number - 1], folder, error=error, seconds=seconds)
+                    _tell(progress, _told(results[number]))
+        finally:
+            running.stop()  # nothing is left to stop but when broken off
+    return [result for _, result in sorted(results.items())]
+
+
+def _executed(run: Run, folder: Path, *, timeout: int | None, running: Running) -> tuple[str, float]:
+    """Run a notebook and return its error, or nothing, and the seconds it took."""
     started = time.perf_counter()
-    error = execute(run.report, target, run.values, timeout=timeout)
+    error = execute(run.report, _target(run, folder), run.values, timeout=timeout, running=running)
+    return error, time.perf_counter() - started
+
+
+def _target(run: Run, folder: Path) -> Path:
+    return folder / "notebooks" / f"{run.report.name}.ipynb"
+
+
+def _finished(run: Run, folder: Path, *, error: str, seconds: float) -> _Result:
+    """Write the notebook and the page of a run, and return what it left."""
+    name, target = run.report.name, _target(run, folder)
     notebook = without_times(read_notebook(target)) if target.exists() else without_outputs(read_notebook(run.report.path))
     nbformat.write(notebook, target)
-    result = _Result(run, error, time.perf_counter() - started, cards=_cards(notebook))
+    result = _Result(run, error, seconds, cards=_cards(notebook))
     try:
         result.kpis, result.estimates = collected(notebook, report=name)
         result.lists = collected_lists(notebook)

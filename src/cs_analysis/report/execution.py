@@ -2,42 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jupyter_core.utils import ensure_event_loop
 from nbconvert.filters import strip_ansi
 
 from cs_analysis.report.notebooks import Report
+from cs_analysis.report.warm.client import BATCH_ENVIRONMENT
+from cs_analysis.report.warm.managers import Running, manager_class
 
-BATCH_ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    "PYTHONHASHSEED": "0",
-    "PYTHONUTF8": "1",
-}
 _LONGEST_ERROR = 2000
+_LONGEST_PLACE = 70
 _NO_DEBUGGER = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
-def execute(report: Report, target: Path, values: Mapping[str, Any], *, timeout: int | None = None) -> str:
+def execute(report: Report, target: Path, values: Mapping[str, Any], *, timeout: int | None = None, running: Running | None = None) -> str:
     """Run a report's notebook with parameter values, write it with outputs to `target`, and return its error or nothing.
 
     Notebook and kernel talk over sockets in a private folder, which also takes whatever the kernel leaves lying about. What was
     computed before an error is in `target`; if the kernel died or a cell took longer than `timeout` seconds, there is no `target`.
+    Several may run side by side in threads: working directory and environment go to the kernel alone. `running` can stop it.
     """
     import papermill  # noqa: PLC0415 - over a second to import
     from nbclient.exceptions import CellTimeoutError  # noqa: PLC0415
-    from traitlets.config import Config  # noqa: PLC0415
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory(prefix="cs-") as folder, batch_environment(temporary=folder):
-        private = Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/k"}})
+    with tempfile.TemporaryDirectory(prefix="cs-", dir=_short_folder()) as folder, asyncio.Runner(loop_factory=ensure_event_loop) as loop:
+        loop.get_loop()  # the one papermill will take, and never closes
         try:
             papermill.execute_notebook(
                 _literal(report.path),
@@ -46,10 +43,9 @@ def execute(report: Report, target: Path, values: Mapping[str, Any], *, timeout:
                 kernel_name="python3",
                 progress_bar=False,
                 request_save_on_cell_execute=False,
-                cwd=str(report.path.parent),
                 shutdown_kernel="immediate",
                 execution_timeout=timeout,
-                config=private,
+                kernel_manager_class=manager_class(sockets=folder, cwd=report.path.parent, environment=_environment(folder), running=running),
             )
         except papermill.PapermillExecutionError as error:
             return _told(error.ename, error.evalue)
@@ -71,17 +67,11 @@ def _literal(path: Path) -> str:
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
-@contextmanager
-def batch_environment(*, temporary: str) -> Iterator[None]:
-    """Set the environment of kernels for the length of a block: one thread each, no chance of the interpreter's own, files in one place."""
-    wanted = {**BATCH_ENVIRONMENT, **_NO_DEBUGGER, "TMPDIR": temporary}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+def _environment(folder: str) -> dict[str, str]:
+    """Return what a kernel has in its environment beside ours: one thread, no chance of the interpreter's own, temporary files in one place."""
+    return {**BATCH_ENVIRONMENT, **_NO_DEBUGGER, "TMPDIR": folder}
+
+
+def _short_folder() -> str | None:
+    """Return where to put a folder of sockets, whose paths the system limits to about a hundred bytes: the usual place, if that is short."""
+    return None if len(os.fsencode(tempfile.gettempdir())) < _LONGEST_PLACE else "/tmp"  # noqa: S108 - the folder in it is private
