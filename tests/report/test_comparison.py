@@ -125,6 +125,10 @@ def test_two_runs_of_one_day_differ_by_corrections_alone() -> None:
     assert found.changes["kind"].tolist() == ["restated"]
     assert found.beyond_noise.empty
     assert compared(pack(OCT, old), pack(OCT, old)).changes.empty
+    quarter = [row("nps", value, value - 1, value + 1, period=start) for start, value in (("2026-07-01", 1.0), ("2026-10-01", 2.0))]
+    assert compared(pack(OCT, quarter), pack(OCT, quarter)).changes.empty
+    further = [quarter[0], {**quarter[1], "estimate": 2.5}]
+    assert compared(pack(OCT, quarter), pack(OCT, further)).changes["kind"].tolist() == ["restated"]
 
 
 def test_what_came_and_what_went() -> None:

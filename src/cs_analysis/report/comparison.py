@@ -81,7 +81,8 @@ def compare_packs(before: str | Path, after: str | Path, *, rate: float = 0.05) 
       d - sqrt((a - low_a)^2 + (high_b - b)^2) and its mirror image; the p value is that of a normal law with this half width. Benjamini and Hochberg's
       procedure at `rate` is applied to the headline figures, each counted once, and to the other figures apart.
     * **fact**: figures without limits, and naive ones, that differ. They are told and not tested.
-    * **restated**: the same period, which was over at the first run, says something else now: rows were corrected or came in late.
+    * **restated**: the same period, which was over at the first run, says something else now: rows were corrected or came in late. Where both runs are of
+      one day, every difference is of this kind.
     * **gone**, **new**: a figure that only one of the runs has.
 
     The two runs are treated as independent. They share customers, and mostly rows, so that their figures go together and true limits of the differences are
@@ -139,7 +140,8 @@ def compared(before: Figures, after: Figures, *, rate: float = 0.05) -> Comparis
 def _moved(before: Figures, after: Figures, *, old: pd.DataFrame, new: pd.DataFrame, rate: float) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the newest figures of both runs: those that are tested, and those that differ and are not."""
     pairs = _paired(_newest(old), _newest(new), SERIES)
-    further_on = (pairs["period_before"] != pairs["period"]) | ~pairs["over_before"] | ((pairs["period"] == "") & (before.as_of != after.as_of))
+    later = before.as_of != after.as_of
+    further_on = (pairs["period_before"] != pairs["period"]) | (later & (~pairs["over_before"] | (pairs["period"] == "")))
     pairs = pairs[further_on].reset_index(drop=True)
     pairs = _with_difference(pairs, [figures.conf_levels() for figures in (before, after)])
     testable = pairs["p_value"].notna() & ~pairs["metric"].map(_is_naive)
@@ -161,10 +163,9 @@ def _newest(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _restated(before: Figures, after: Figures, *, old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    """Return the figures of periods that were over at the first run, of which the second says something else."""
-    pairs = _paired(old[old["over"]], new, FIGURE)
-    if before.as_of != after.as_of:
-        pairs = pairs[pairs["period"] != ""]
+    """Return the figures of periods that were over at the first run, and of two runs of one day all, of which the second says something else."""
+    same_day = before.as_of == after.as_of
+    pairs = _paired(old[same_day | (old["over"] & (old["period"] != ""))], new, FIGURE)
     pairs = _with_difference(pairs.assign(period_before=pairs["period"]), [figures.conf_levels() for figures in (before, after)])
     return pairs[_differ(pairs)].assign(kind="restated", p_value=np.nan, difference_low=np.nan, difference_high=np.nan)
 
