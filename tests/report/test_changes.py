@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -11,11 +12,14 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 import cs_analysis as cs
 from cs_analysis import cli
+from cs_analysis.errors import ReportError
 from cs_analysis.report.batch import Run, run_batch
 from cs_analysis.report.changes import alerts_json, changes_html, changes_json, changes_text, figure_name
 from cs_analysis.report.comparison import Comparison, compared
-from cs_analysis.report.figures import figures_of
+from cs_analysis.report.figures import figures_of, read_figures
+from cs_analysis.report.history import read_history
 from cs_analysis.report.notebooks import read_report
+from cs_analysis.report.since import tell_changes
 
 SEP, OCT = "2026-09-30T23:59:59.999999+00:00", "2026-10-31T23:59:59.999999+00:00"
 EMITS = """from IPython.display import display
@@ -102,7 +106,7 @@ def test_corrected_periods_are_counted() -> None:
     old, new = churned()
     both = figures_of([old], headlines=[old], about={"as_of": OCT, "reports": {"churn": {}}})
     html = changes_html(compared(both, figures_of([{**new, "period": old["period"]}], headlines=[], about=both.manifest)), report="churn")
-    assert "1 of the figures of earlier periods read differently" in html
+    assert "earlier periods that read differently in that run: 1." in html
 
 
 def test_names_of_the_data_are_escaped() -> None:
@@ -122,26 +126,38 @@ def churn_report(folder: Path, *, period: str, estimate: float, half: float) -> 
     return Run(read_report(path), {})
 
 
+def written(folder: Path, *, as_of: str, estimate: float, half: float) -> Path:
+    """Return a pack with one headline figure, without a run of a notebook."""
+    folder.mkdir()
+    rows = [{**row("logo_churn_rate", estimate, half), "period": f"{as_of[:7]}-01"}]
+    pd.DataFrame(rows).to_parquet(folder / "estimates.parquet")
+    (folder / "kpis.json").write_text(json.dumps(rows))
+    (folder / "run.json").write_text(json.dumps({"as_of": as_of, "reports": {"churn": {"parameters": {}}}}))
+    for page in ("churn", "index"):
+        (folder / f"{page}.html").write_text("<body>\n<main>\n</main>\n</body>\n")
+    return folder
+
+
 @pytest.fixture(scope="module")
-def packs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Return packs of two months, of which the second was compared with the first, and a third, compared with the second."""
+def small() -> cs.Dataset:
+    return cs.read_dataset({"accounts": pd.DataFrame({"account_id": ["a"], "started_at": pd.to_datetime(["2026-01-01"], utc=True)})}, as_of="2026-10-31")
+
+
+@pytest.fixture(scope="module")
+def packs(tmp_path_factory: pytest.TempPathFactory, small: cs.Dataset) -> list[Path]:
+    """Return packs of three months; the second was run and compared with the first, the third was compared with the second."""
     folder = tmp_path_factory.mktemp("packs")
-    accounts = pd.DataFrame({"account_id": ["a"], "started_at": pd.to_datetime(["2026-01-01"], utc=True)})
-    made = []
-    for number, (as_of, estimate, half) in enumerate((("2026-09-30", 0.03, 0.01), ("2026-10-31", 0.08, 0.02), ("2026-11-30", 0.08, 0.02))):
-        ds = cs.read_dataset({"accounts": accounts}, as_of=as_of)
-        run = churn_report(folder, period=f"{as_of[:7]}-01", estimate=estimate, half=half)
-        made.append(run_batch([run], ds, folder / str(number), previous=folder / str(number - 1)).folder)
-    return made
+    first = written(folder / "0", as_of=SEP, estimate=0.03, half=0.01)
+    run = churn_report(folder, period="2026-10-01", estimate=0.08, half=0.02)
+    second = run_batch([run], small, folder / "1", previous=first).folder
+    third = written(folder / "2", as_of="2026-11-30T23:59:59.999999+00:00", estimate=0.08, half=0.02)
+    tell_changes(third, read_figures(second), languages={"churn": "en"})
+    return [first, second, third]
 
 
 @pytest.mark.slow
 class TestPacks:
-    def test_a_first_pack_says_nothing_of_a_run_before(self, packs: list[Path]) -> None:
-        assert not {"changes.csv", "alerts.json"} & {path.name for path in packs[0].iterdir()}
-        assert 'id="since"' not in (packs[0] / "churn.html").read_text()
-
-    def test_the_next_one_tells_what_changed_on_its_pages_and_in_files(self, packs: list[Path]) -> None:
+    def test_a_pack_tells_what_changed_on_its_pages_and_in_files(self, packs: list[Path]) -> None:
         for page in ("churn", "index"):
             html = (packs[1] / f"{page}.html").read_text()
             assert html.count('id="since"') == 1
@@ -153,13 +169,13 @@ class TestPacks:
         assert "Nothing changed beyond noise" in (packs[2] / "churn.html").read_text()
         assert json.loads((packs[2] / "alerts.json").read_text())["alerts"] == []
 
-    def test_a_pack_with_changes_can_be_replaced(self, packs: list[Path]) -> None:
-        ds = cs.read_dataset({"accounts": pd.DataFrame({"account_id": ["a"], "started_at": pd.to_datetime(["2026-01-01"], utc=True)})}, as_of="2026-11-30")
-        run = churn_report(packs[2].parent, period="2026-11-01", estimate=0.08, half=0.02)
-        assert run_batch([run], ds, packs[2], previous=packs[2]).folder == packs[2]
-        assert (packs[2] / "changes.csv").exists()
-        assert run_batch([run], ds, packs[2], previous=packs[2].parent / "nowhere").ok
-        assert not (packs[2] / "changes.csv").exists()
+    def test_a_pack_with_changes_is_replaced_and_one_without_an_earlier_one_says_nothing(self, packs: list[Path], small: cs.Dataset, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        shutil.copytree(packs[1], out)
+        run = churn_report(tmp_path, period="2026-10-01", estimate=0.08, half=0.02)
+        assert run_batch([run], small, out, previous=tmp_path / "nowhere").folder == out
+        assert not {"changes.csv", "alerts.json"} & {path.name for path in out.iterdir()}
+        assert 'id="since"' not in (out / "churn.html").read_text() + (out / "index.html").read_text()
 
     @pytest.mark.parametrize(("pair", "code"), [((0, 1), 3), ((1, 2), 0), ((1, 0), 0)])
     def test_the_command_rings_for_the_worse_alone(self, packs: list[Path], pair: tuple[int, int], code: int, capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,3 +191,24 @@ class TestPacks:
         assert cli.main(["diff", str(packs[0]), str(packs[0].parent)]) == 1
         assert "must be a pack of reports" in capsys.readouterr().err
         assert cli.main(["diff", str(packs[0]), str(packs[1]), "--rate", "2"]) == 2
+
+
+def test_an_earlier_pack_that_is_named_must_be_one(tmp_path: Path) -> None:
+    (tmp_path / "accounts.csv").write_text("account_id,started_at\na,2026-01-01T00:00:00Z\n")
+    with pytest.raises(ReportError, match="must be a pack of reports"):
+        cs.run_pack(data=tmp_path, as_of="2026-10-31", out=tmp_path / "out", only=["overview"], previous=tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_pack_adds_its_headline_figures_to_the_history(tmp_path: Path) -> None:
+    source = tmp_path / "data"
+    source.mkdir()
+    names = [f"A{number}" for number in range(12)]
+    sold = pd.DataFrame({"subscription_id": names, "account_id": names, "started_at": "2026-01-01T00:00:00Z", "mrr": 100.0, "currency": "EUR"})
+    sold.to_csv(source / "subscriptions.csv", index=False)
+    sold[["account_id", "started_at"]].to_csv(source / "accounts.csv", index=False)
+    result = cs.run_pack(data=source, as_of="2026-10-31", out=tmp_path / "packs" / "2026-10", only=["overview"])
+    assert result.ok
+    history = read_history(tmp_path / "packs" / "history.csv").set_index("kpi")
+    assert history.loc["mrr", ["period", "report", "estimate"]].tolist() == ["2026-10", "overview", 1200.0]

@@ -44,7 +44,7 @@ def card(table: pd.DataFrame, period: pd.Timestamp, *, end: pd.Timestamp, langua
     )
 
 
-def change_text(rows: pd.DataFrame, *, direction: str, grain: Grain, language: str) -> str:
+def change_text(rows: pd.DataFrame, *, direction: str, grain: Grain, language: str, with_limits: bool = True) -> str:
     """Return the change from the row before in words: by how much, which way is better, or that it may be noise."""
     comparable = rows.dropna(subset=["estimate"])
     if len(comparable) < 2 or comparable.index[-1] != rows.index[-1]:
@@ -56,8 +56,9 @@ def change_text(rows: pd.DataFrame, *, direction: str, grain: Grain, language: s
     then = period_text(comparable["period"].iloc[-2], grain, language)
     unit, change = str(rows["unit"].iloc[-1]), difference(now, before)
     if change.conf_low <= 0 <= change.conf_high:
+        unclear = glossary.label("change_none", language, period=then)
         limits = glossary.label("change_interval", language, limits=difference_text(change.conf_low, change.conf_high, unit, language=language))
-        return f"{glossary.label('change_none', language, period=then)} ({limits})"
+        return f"{unclear} ({limits})" if with_limits else unclear
     if change.estimate == 0:
         return glossary.label("change_same", language, period=then)
     way = glossary.label("change_up" if change.estimate > 0 else "change_down", language, amount=amount_text(abs(change.estimate), unit, language), period=then)

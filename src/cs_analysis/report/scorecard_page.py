@@ -70,7 +70,7 @@ class ScorecardPage(Page):
             value=value_text(now["estimate"], now["unit"], self.language),
             interval=interval_text(now["conf_low"], now["conf_high"], now["unit"], language=self.language) or self._word("no_interval"),
             base="" if now["n"] == now["estimate"] else f"{self._word('n')} = {n_text(now['n'], self.language)} ({entry.denominator})",
-            change="; ".join([*changes, *self._target(kpi, now)]),
+            change=". ".join([*self._target(kpi, now), *changes]),
             definition=f"{entry.title}: {entry.definition}",
         )
 
@@ -93,7 +93,7 @@ class ScorecardPage(Page):
         """Return the change since an earlier month in words; nothing where that has no figure."""
         pair = rows[rows["period"].isin([before, self.period])].sort_values("period", ignore_index=True)
         direction = glossary.entry(str(rows["metric"].iloc[0])).direction
-        return change_text(pair, direction=direction, grain="month", language=self.language) if len(pair) > 1 else ""
+        return change_text(pair, direction=direction, grain="month", language=self.language, with_limits=False) if len(pair) > 1 else ""
 
     def _difference(self, rows: pd.DataFrame, before: pd.Timestamp) -> str:
         """Return the limits of the change since an earlier month, and whether it is for the better; a dash where that has no figure."""
