@@ -83,7 +83,7 @@ def figure_name(row: dict[str, Any], language: str = "en") -> str:
     Examples
     --------
     >>> figure_name({"metric": "renewal_rate", "keys": "basis=due"})
-    'Renewal rate, basis due'
+    'Renewal rate, Basis contracts due'
     """
     parts = [part.partition("=") for part in row["keys"].split("; ") if part]
     keys = [f"{glossary.key_label(name, language)} {glossary.value_label(name, value, language)}" for name, _, value in parts]

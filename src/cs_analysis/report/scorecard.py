@@ -162,7 +162,7 @@ def scorecard(
     >>> ds, _ = cs.simulate_company(accounts=30, months=4)
     >>> card = cs.scorecard(ds, kpis=["mrr"])
     >>> card["period"].dt.month.tolist()
-    [11, 12]
+    [9, 10]
     """
     found = answers(ds, reported_month(ds, period), kpis=kpis, options=options, conf_level=conf_level)
     tables = [answer.months.assign(kpi=answer.kpi.name) for answer in found if len(answer.months)]
