@@ -13,6 +13,7 @@ import pandas as pd
 
 from cs_analysis.data.dataset import Dataset, engine_of
 from cs_analysis.errors import MissingColumnsError, ParameterError
+from cs_analysis.facts.action_days import local_days
 from cs_analysis.facts.contract_terms import contract_terms
 from cs_analysis.facts.phases import effective_phases
 
@@ -27,7 +28,7 @@ class Outcome(NamedTuple):
     unit: str
 
 
-def outcome_of(ds: Dataset, outcome: str | pd.DataFrame, rows: pd.DataFrame, known: pd.DataFrame) -> Outcome:
+def outcome_of(ds: Dataset, outcome: str | pd.DataFrame, *, rows: pd.DataFrame, known: pd.DataFrame) -> Outcome:
     """Return the outcome of each row of the trials.
 
     Parameters
@@ -51,12 +52,6 @@ def outcome_of(ds: Dataset, outcome: str | pd.DataFrame, rows: pd.DataFrame, kno
     if outcome not in OUTCOMES:
         raise ParameterError(f"outcome must be one of {', '.join(OUTCOMES)}, activation, or a table account_id, reached_at, not {outcome!r}.")
     return OUTCOMES[outcome](ds, rows, known)
-
-
-def local_days(ds: Dataset, instants: pd.Series) -> pd.Series:
-    """Return the local day of instants, which without zone are in UTC."""
-    moments = pd.to_datetime(instants, utc=True)
-    return moments.dt.tz_convert(ds.calendar.zone).dt.tz_localize(None).dt.normalize()
 
 
 def _there(rows: pd.DataFrame, known: pd.DataFrame) -> pd.Series:

@@ -26,9 +26,9 @@ class Contrast(NamedTuple):
 def overlap_contrast(outcome: Floats, treated: Flags, fit: Propensity, *, clusters: npt.NDArray[np.int64], conf_level: float = 0.95) -> Contrast:
     """Return the difference of the mean outcomes of treated and others, each weighted with the chance of having been the other.
 
-    A treated unit weighs 1 - e, another one e, where e is the chance of being treated. The covariates of the two groups then have exactly equal means; units that
-    were sure to be treated, or not to be, hardly count. The limits are those of an estimating equation that includes the regression for e, summed over
-    clusters, with Student's t for the effective number of clusters of the smaller group.
+    A treated unit weighs 1 - e, another one e, where e is the chance of being treated. The covariates of the two groups then have exactly equal means;
+    units that were sure to be treated, or not to be, hardly count. The limits are those of an estimating equation that includes the regression for e, summed
+    over clusters, with Student's t for the effective number of clusters of the smaller group.
 
     Parameters
     ----------
