@@ -72,7 +72,7 @@ def test_states_have_names_sums_and_colours_and_few_have_a_dagger() -> None:
     ax = flow(MOVES, ends=("June", "September"), language="de")
     assert [text.get_text().replace("\xa0", " ") for text in ax.texts] == [
         *["70,0 %", "20,0 %", "10,0 %", "25,0 %", "75,0 %"],
-        *["A  100", "B  40", "A  80", "B  50", "left†  10"],
+        *["A  100", "B  40", "A  80", "B  50", "gegangen†  10"],
         *["June", "September"],
     ]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["† n unter 30"]

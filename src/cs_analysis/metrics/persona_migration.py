@@ -94,7 +94,7 @@ def persona_migration(
     Parameters
     ----------
     fit : PersonaFit
-        _Personas, as a rule made from `then`.
+        Personas, as a rule made from `then`.
     then, now : DataFrame
         Features of two dates, one row an account, with the columns of the fit.
     repeat : DataFrame, optional
