@@ -29,6 +29,7 @@ ARGUMENTS = {  # of metrics that do not run with the dataset alone
     "score_change": {"correction": "holm"},
     "customer_survival_outlook": {"horizon": "6mo"},  # further than the data it warns
     "customer_time_difference": {"by": "segment", "correction": "holm"},
+    "action_effect": {"action": "quick_reply", "outcome": "retention", "quick": "2h", "adjust_for": ["segment"]},
     "customer_roi": {"benefit": "seats"},  # the sample has no amounts that customers gained
 }
 
