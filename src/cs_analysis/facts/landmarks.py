@@ -19,6 +19,7 @@ from cs_analysis.errors import NotEnoughDataError, ParameterError
 from cs_analysis.facts.account_features import FEATURES, account_features, available_features
 from cs_analysis.facts.action_days import Acted
 from cs_analysis.facts.feature_dates import feature_dates
+from cs_analysis.facts.kept import once
 
 _USE = ("active_days_28", "usage_trend", "features_used_28", "key_uses_per_user_28")
 USUAL_COVARIATES = (*_USE, "tickets_90", "nps_score", "tenure_days", "mrr", "days_to_renewal", "segment", "touch")
@@ -79,7 +80,8 @@ def customer_trials(ds: Dataset, acted: Acted, *, landmark: int, horizon: int, a
     listed = sorted({day + timedelta(shift) for day in dates for shift in (-_BEFORE, 0, landmark, landmark + horizon)})
     wanted = [name for name in names if name in FEATURES]
     used = [EARLIER] if EARLIER in available_features(ds) else []
-    known = account_features(ds, feature_dates(ds, listed), [*dict.fromkeys([*wanted, *used, "mrr"])])
+    features = tuple(dict.fromkeys([*wanted, *used, "mrr"]))
+    known = once(ds, (customer_trials, tuple(listed), features), lambda: account_features(ds, feature_dates(ds, listed), list(features)))
     there = known[known["at"].isin(pd.to_datetime(dates))]
     rows = there[_KEYS].assign(landmark=there["at"] + pd.Timedelta(landmark, "D"), end=there["at"] + pd.Timedelta(landmark + horizon, "D"))
     takes_part, treated = acted.treatment(rows, rows["at"])
