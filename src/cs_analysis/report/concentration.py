@@ -33,7 +33,7 @@ def groups_words(table: pd.DataFrame, *, what: str = "personas", language: str =
     Examples
     --------
     >>> rows = {"metric": ["groups_needed", "groups_in_all", "groups_needed_by_chance", "groups_needed_chance"], "estimate": [2, 3, 2, 0.6]}
-    >>> groups_words(pd.DataFrame(rows).assign(of_revenue=0.8))[:100]
+    >>> groups_words(pd.DataFrame(rows).assign(of_revenue=0.8))[:101]
     '80.0% of revenue comes from 2 of 3 personas; dealt out by chance, groups of these sizes would need 2.'
     """
     row = table.drop_duplicates("metric").set_index("metric")
