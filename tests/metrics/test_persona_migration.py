@@ -127,6 +127,14 @@ def test_personas_made_anew_keep_their_names_when_sizes_change() -> None:
     assert shift["persona"].tolist() == list("AAABBBCCC")
 
 
+def test_personas_made_anew_are_on_the_scales_of_the_first() -> None:
+    """Users are skewed and on a logarithmic scale; at a later date they would not be by themselves."""
+    now = measured([2] * 100 + [0] * 30, seed=6)
+    alone, again = cs.fit_personas(now, k=2, null_tables=19, most=2), fitted().again(now, k=2, null_tables=19, most=2)
+    scales = [fit.prepared.set_index("feature")["scale"]["users"] for fit in (fitted(), alone, again)]
+    assert scales == ["log1p", "as it is", "log1p"]
+
+
 def test_a_later_crowd_without_groups_is_told() -> None:
     now = measured(TRUE, seed=4)
     now[NAMES] = np.random.default_rng(5).normal(6, 2, (len(now), 3))
