@@ -84,7 +84,8 @@ def persona_migration(
       without `repeat`.
 
     With `refit`, personas are made anew from `now` too, as many, on the same scales (logarithms or not), and named after those of `fit` whose centres lie
-    closest (least sum of squares). Rows with `model` "refitted" are by those, and the floor with personas made anew from `repeat`; then
+    closest (least sum of squares). Rows with `model` "refitted" are by those, and the floor with personas made anew from `repeat`. Their limits take
+    the personas as given and are too narrow by what making them anew adds: go by the verdict of "frozen". Then
 
     * `refit_agreement`: share of the accounts of `now` with the same persona by both.
     * `centre_shift`: centre of the new personas less that of `fit`, in standard deviations of `fit`, with limits from drawing the accounts of each anew as
