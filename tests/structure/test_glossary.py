@@ -96,7 +96,13 @@ def grouped() -> dict[str, pd.DataFrame]:
     """Return what personas and moves between them answer."""
     table = pd.DataFrame(PERSONS)
     fit = cs.fit_personas(table, k=2, most=2, null_tables=19)
-    return {"fit_personas": fit.coefficients, "persona_migration": cs.persona_migration(fit, table, table, refit=True)}
+    profile = cs.persona_profile(fit, table.assign(mrr=range(40)), validation=pd.DataFrame({"account_id": range(40), "segment": list("ab") * 20}))
+    return {
+        "fit_personas": fit.coefficients,
+        "persona_migration": cs.persona_migration(fit, table, table, refit=True),
+        "persona_profile": profile,
+        "persona_rules": cs.persona_rules(fit, table).fidelity,
+    }
 
 
 def rated() -> dict[str, pd.DataFrame]:
