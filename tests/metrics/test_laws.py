@@ -51,6 +51,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
     },
     "customer_time_difference": {"horizon": "60d", "by": "segment"},
     "action_effect": {"action": ACTED, "outcome": "retention", "landmark": "20d", "horizon": "5d", "adjust_for": ["touch"]},
+    "action_contrasts": {"actions": ACTED},  # the company has none of its own
     "success_map": {"stages": STAGES},  # which stages there are without it depends on all accounts
     "time_in_stage": {"stages": STAGES},
     "stage_curve": {"stages": STAGES},

@@ -87,6 +87,7 @@ def timed() -> dict[str, pd.DataFrame]:
         **rated(),
         "tagger_quality": cs.tagger_quality(),
         **grouped(),
+        **tried(),
         "discovered_themes": cs.discovered_themes(pd.DataFrame({"comment": TALKED_OF}), fewest=20),
         "fit_cox": pd.concat([cox.coefficients, cox.hazard_ratios, cox.baseline()], ignore_index=True),
     }
@@ -102,6 +103,17 @@ def grouped() -> dict[str, pd.DataFrame]:
         "persona_migration": cs.persona_migration(fit, table, table, refit=True),
         "persona_profile": profile,
         "persona_rules": cs.persona_rules(fit, table).fidelity,
+    }
+
+
+def tried() -> dict[str, pd.DataFrame]:
+    """Return what planned experiments answer, before and after."""
+    number = np.arange(40)
+    table = pd.DataFrame({"account_id": number, "group": np.where(number % 2, "beta", "general"), "kept": number % 3 > 0, "earlier": number % 5})
+    return {
+        "experiment_effect": cs.experiment_effect(table, outcome="kept", before="earlier"),
+        "experiment_size": cs.experiment_size(base=0.5, effect=0.1, starts_per_week=20),
+        "detectable_effect": cs.detectable_effect(accounts=100, base=0.5),
     }
 
 
