@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -58,8 +60,38 @@ def test_what_made_no_persona_is_tested_and_of_two_of_a_kind_once() -> None:
     found = rows(table, "validation_difference")
     assert found[["persona", "feature", "value"]].fillna("").to_numpy().tolist() == [["A", "segment", "x"], ["A", "renewed", ""]]
     assert found["estimate"].tolist() == pytest.approx([2 / 4 - 3 / 3, 1 / 4 - 3 / 3])
-    assert found["unit"].tolist() == ["share", "ratio"]
+    assert found["unit"].tolist() == ["share", "share"]
     assert set(table["comparisons"].dropna()) == {2.0}
+
+
+def test_a_yes_is_a_share_whatever_its_type_and_has_limits_where_all_say_yes() -> None:
+    """Of A none renewed, of B all: both groups without spread, and yet the limits leave out 0. Newcombe's: from Wilson's of 0 in 8 and of 9 in 9."""
+    personas = pd.DataFrame({"account_id": range(18), "persona": ["A"] * 8 + ["B"] * 9 + ["unassigned"]})
+    answers = {"number": [0] * 8 + [1] * 10, "yes": [False] * 8 + [True] * 9 + [None], "known": pd.array([False] * 8 + [True] * 9 + [None], dtype="boolean")}
+    table = cs.persona_profile(personas, pd.DataFrame({"account_id": range(18)}), validation=pd.DataFrame({"account_id": range(18), **answers}))
+    found = rows(table, "validation_difference")
+    square = stats.norm.ppf(0.975) ** 2
+    high_of_none, low_of_all = square / (8 + square), 9 / (9 + square)
+    reach = np.hypot(high_of_none, 1 - low_of_all)
+    assert found[["estimate", "conf_low", "conf_high"]].to_numpy() == pytest.approx(np.array([[-1, -1, -1 + reach]] * 3))
+    assert found["value"].isna().all()
+    assert found["verdict"].tolist() == ["differs"] * 3
+
+
+def test_what_the_personas_are_made_of_is_marked_and_cannot_validate_them() -> None:
+    fit = SimpleNamespace(assigned=PERSONAS, columns=("reports",))
+    validation = pd.DataFrame({"account_id": range(9), "segment": list("xyxyxxxyy")})
+    table = cs.persona_profile(fit, FEATURES, validation=validation)
+    basis = table.groupby("metric")["basis"].agg(lambda column: set(column.dropna()))
+    assert basis["persona_lift"] == {"made of", "described"}
+    assert set(table.loc[table["basis"] == "made of", "feature"]) == {"reports"}
+    assert basis["validation_difference"] == {"tested"}
+    assert basis["persona_share"] == set()
+    with pytest.raises(ParameterError, match="reports is among the features"):
+        cs.persona_profile(fit, FEATURES[["account_id", "mrr"]], validation=FEATURES[["account_id", "reports"]])
+    dated = validation.assign(renewed_at=pd.Timestamp("2026-01-01"))
+    with pytest.raises(ParameterError, match="renewed_at is of dates"):
+        cs.persona_profile(fit, FEATURES, validation=dated)
 
 
 def test_a_column_known_of_nobody_in_a_persona_is_said_to_be_so() -> None:

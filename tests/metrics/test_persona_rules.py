@@ -63,6 +63,17 @@ def test_rules_of_a_blurred_division_are_less_faithful_and_say_so() -> None:
     assert cs.persona_rules(fitted(), table).rules["accounts"].sum() == 65
 
 
+def test_who_has_a_persona_by_a_median_makes_no_rule_and_is_given_none() -> None:
+    """Of 65 accounts two lack the days: 63 are told by the rules made of the others, two are not."""
+    table = boxes()
+    table.loc[[1, 35], "days"] = np.nan
+    fit = cs.fit_personas(table, k=3, missing="median", null_tables=19, most=3)
+    rules = cs.persona_rules(fit, table)
+    assert rules.rules[["rule", "purity"]].to_numpy().tolist() == [["days <= 10", 1], ["days > 10 and reports <= 10", 1], ["days > 10 and reports > 10", 1]]
+    assert (estimate(rules, "rule_fidelity"), estimate(rules, "rule_unassigned")) == pytest.approx((63 / 65, 2 / 65))
+    assert set(rules.assign(table).loc[[1, 35], "persona"]) == {"unassigned"}
+
+
 def test_where_there_are_no_personas_there_are_no_rules() -> None:
     rng = np.random.default_rng(2)
     crowd = pd.DataFrame(rng.normal(5, 1, (60, 3)), columns=["days", "users", "reports"]).assign(account_id=range(60))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ Flags = npt.NDArray[np.bool_]
 
 MONEY = "mrr"
 DIFFERS, NOT_SHOWN = "differs", "not shown"
+MADE_OF, DESCRIBED, TESTED = "made of", "described", "tested"
 _KEYS = ("account_id", "at")
 _FEWEST = 2
 
@@ -33,6 +34,8 @@ class _Assigned(Protocol):
 
     @property
     def assigned(self) -> pd.DataFrame: ...
+    @property
+    def columns(self) -> tuple[str, ...]: ...
 
 
 def persona_profile(
@@ -45,7 +48,8 @@ def persona_profile(
 ) -> pd.DataFrame:
     """How large each persona is, what part of the money it pays, its features in their own units, and what it differs in that it was not made of.
 
-    Personas differ in the features they were made of by construction: limits of means and lifts describe, they test nothing. Whether personas
+    Personas differ in the features they were made of by construction: limits of means and lifts describe, they test nothing. The key `basis` says which these
+    are. Whether personas
     are more than a division of these features is asked of `validation`: columns the personas were not made of, each tested against everybody else, with
     p values adjusted for all of these tests together.
 
@@ -65,14 +69,15 @@ def persona_profile(
     Returns
     -------
     DataFrame
-        Estimates with the keys `persona`, `feature`, `value`, `verdict`, `comparisons`.
+        Estimates with the keys `persona`, `feature`, `basis`, `value`, `verdict`, `comparisons`. `basis`: "made of" (the personas were, so they differ in it by
+        construction), "described" (they were not, but it is not tested), "tested"; missing for features where personas are a DataFrame, as nobody knows.
         `persona_share`: of all accounts, Wilson limits; also of "never used" and "unassigned".
         `persona_revenue_share`: of the sum of `mrr`, where `features` has it, limits by account.
         `persona_mean` and `persona_median`, unit `ratio`, in the feature's own unit: limits of Student's t, and by ranks (missing for few accounts).
         `persona_lift`: mean over the mean of the accounts of the other personas, limits on the logarithmic scale; missing where a value is negative.
-        `validation_difference`: mean of a column of numbers (unit `ratio`), or share with a text (`value`, unit `share`), less that of the accounts of the
-        other personas; of two personas, or two texts, the first alone. `verdict` "differs" where the adjusted p value is below 1 - `conf_level`, else
-        "not shown".
+        `validation_difference`: mean of a column of numbers (unit `ratio`), share of a yes (True, or 1 where all are 0 or 1), or share with a text (`value`;
+        unit `share`), less that of the accounts of the other personas; of two personas, or two texts, the first alone. `verdict` "differs" where the
+        adjusted p value is below 1 - `conf_level`, else "not shown".
         `validation_adjusted_p_value`: of the row before, for so many `comparisons`.
 
     Raises
@@ -80,7 +85,7 @@ def persona_profile(
     NotEnoughDataError
         There are no personas, by the verdict, or only one.
     MissingColumnsError, ParameterError
-        A table lacks a column; an account is there twice; a validation column is one of the features.
+        A table lacks a column; an account is there twice; a validation column is one of the features, or one the personas were made of, or of dates.
 
     References
     ----------
@@ -95,13 +100,15 @@ def persona_profile(
     [['A', 2.0], ['B', 0.5]]
     """
     check_conf_level(conf_level)
-    given = personas if isinstance(personas, pd.DataFrame) else personas.assigned
+    given, made_of = (personas, None) if isinstance(personas, pd.DataFrame) else (personas.assigned, personas.columns)
+    if validation is not None:
+        _check_independent(validation, of=[*features.columns, *(made_of or ())])
     rows = _joined(given, features, validation)
     names = sorted(set(rows["persona"].dropna()) - {NEVER_USED, UNASSIGNED})
     if len(names) < _FEWEST:
         raise NotEnoughDataError("a profile needs at least two personas: where there is no structure, or one persona, there is nobody else to compare with.")
     wanted = _numbers(features)
-    parts = [_sizes(rows, names, conf_level=conf_level), *_described(rows, names, wanted=wanted, conf_level=conf_level)]
+    parts = [_sizes(rows, names, conf_level=conf_level), *_described(rows, names, basis=_basis(wanted, made_of), conf_level=conf_level)]
     if validation is not None:
         parts += list(_validated(rows, names, wanted=[name for name in validation.columns if name not in _KEYS], correction=correction, conf_level=conf_level))
     return stack(parts)
@@ -111,13 +118,24 @@ def _numbers(features: pd.DataFrame) -> list[str]:
     return [name for name in features.columns if name not in _KEYS and pd.api.types.is_numeric_dtype(features[name])]
 
 
+def _basis(wanted: list[str], made_of: Sequence[str] | None) -> dict[str, str | None]:
+    """Return what each feature has to do with the personas; nothing is known of personas that are only listed."""
+    return {name: None if made_of is None else MADE_OF if name in made_of else DESCRIBED for name in wanted}
+
+
+def _check_independent(validation: pd.DataFrame, *, of: list[str]) -> None:
+    """Raise `ParameterError` if a column cannot validate personas."""
+    if shared := sorted((set(validation.columns) & set(of)) - set(_KEYS)):
+        raise ParameterError(f"validation must be columns that the personas were not made of; {', '.join(shared)} is among the features. Drop it from one.")
+    if dates := [name for name in validation.columns if name not in _KEYS and pd.api.types.is_datetime64_any_dtype(validation[name])]:
+        raise ParameterError(f"validation must be numbers or texts; {dates[0]} is of dates. Give the days until then, or the month as text.")
+
+
 def _joined(personas: pd.DataFrame, features: pd.DataFrame, validation: pd.DataFrame | None) -> pd.DataFrame:
     """Return one row an account of the personas, with its features and what they are validated by."""
     tables = {"personas": (personas, ["account_id", "persona"]), "features": (features, ["account_id"])}
     if validation is not None:
         tables["validation"] = (validation, ["account_id"])
-        if shared := sorted((set(validation.columns) & set(features.columns)) - set(_KEYS)):
-            raise ParameterError(f"validation must be columns that the personas were not made of; {', '.join(shared)} is among the features. Drop it from one.")
     rows = personas
     for name, (table, needed) in tables.items():
         if missing := [column for column in needed if column not in table.columns]:
@@ -142,9 +160,9 @@ def _sizes(rows: pd.DataFrame, names: list[str], *, conf_level: float) -> pd.Dat
     return stack(parts)
 
 
-def _described(rows: pd.DataFrame, names: list[str], *, wanted: list[str], conf_level: float) -> Iterator[pd.DataFrame]:
+def _described(rows: pd.DataFrame, names: list[str], *, basis: dict[str, str | None], conf_level: float) -> Iterator[pd.DataFrame]:
     """Yield mean, median and lift of each feature and persona."""
-    for feature in wanted:
+    for feature, use in basis.items():
         values = rows[feature].to_numpy("float64")
         parts = [(name, values[own], values[rest]) for name, own, rest in _against(rows, names, values)]
         told = {
@@ -153,7 +171,7 @@ def _described(rows: pd.DataFrame, names: list[str], *, wanted: list[str], conf_
             "persona_lift": [_lift(own, rest, conf_level=conf_level) for _, own, rest in parts],
         }
         for metric, found in told.items():
-            keys = {"persona": [name for name, *_ in parts], "feature": feature}
+            keys = {"persona": [name for name, *_ in parts], "feature": feature, "basis": use}
             yield estimates(keys, metric=metric, unit="ratio", **_columns(found), n=[len(own) for _, own, _ in parts])
 
 
@@ -194,21 +212,30 @@ def _validated(rows: pd.DataFrame, names: list[str], *, wanted: list[str], corre
     """Yield the differences in columns that the personas were not made of, all tested together; of two personas or texts one tells of both."""
     told: list[dict[str, Any]] = []
     for feature in wanted:
-        numeric = pd.api.types.is_numeric_dtype(rows[feature]) and not pd.api.types.is_bool_dtype(rows[feature])
-        values = rows[feature].to_numpy("float64") if numeric else rows[feature].astype("object").to_numpy()
-        texts = [None] if numeric else _one_of_two(sorted(set(values[~pd.isna(values)]), key=str))
-        for (name, own, rest), value in product(_one_of_two(list(_against(rows, names, values))), texts):
+        values, shares_of = _asked(rows[feature])
+        for (name, own, rest), value in product(_one_of_two(list(_against(rows, names, values))), shares_of):
             gap = _gap(values[own], values[rest], value, conf_level=conf_level)
-            told.append({"persona": name, "feature": feature, "value": value, "unit": "ratio" if numeric else "share", "n": own.sum(), **gap._asdict()})
+            keys = {"persona": name, "feature": feature, "value": None if values.dtype == "float64" else value}
+            told.append({**keys, "unit": "ratio" if value is None else "share", "n": own.sum(), **gap._asdict()})
     if not told:
         return
     found = pd.DataFrame(told)
-    keys = found[["persona", "feature", "value"]]
+    keys = found[["persona", "feature", "value"]].assign(basis=TESTED)
     limits = {name: found[name] for name in Interval._fields}
     table = estimates(keys, metric="validation_difference", unit="ratio", **limits, n=found["n"]).assign(unit=found["unit"])
     tested = with_p_values(table, correction=correction, conf_level=conf_level)
     shown = np.where(tested["estimate"].shift(-1) < 1 - conf_level, DIFFERS, NOT_SHOWN)  # each difference is followed by its p value
     yield tested.assign(verdict=pd.Series(shown, dtype=object).where(tested["metric"] == "validation_difference"))
+
+
+def _asked(column: pd.Series) -> tuple[npt.NDArray[Any], list[Any]]:
+    """Return the values, and of which the shares are compared: of yes and no the yes, of two texts the first; None compares means."""
+    known = column.convert_dtypes()  # yes and no with gaps come as objects
+    if not pd.api.types.is_numeric_dtype(known):
+        texts = column.astype("object").to_numpy()
+        return texts, _one_of_two(sorted(set(texts[~pd.isna(texts)]), key=str))
+    numbers = known.to_numpy("float64", na_value=np.nan)
+    return numbers, [1.0] if set(numbers[~np.isnan(numbers)]) <= {0.0, 1.0} else [None]
 
 
 def _one_of_two(things: list[Any]) -> list[Any]:

@@ -137,11 +137,13 @@ def persona_rules(
     labels = _labels(personas, rows)
     placed = rows.grouped & ~pd.isna(labels) & (labels != UNASSIGNED)
     values, known = rows.numbers[placed], labels[placed]
-    _check_enough(personas, known)
-    tree = rule_tree(values, known, depth=depth, fewest=fewest)
+    whole = ~np.isnan(values).any(axis=1)  # personas made with medians in place of missing values; rules know no medians
+    _check_enough(personas, known[whole])
+    tree = rule_tree(values[whole], known[whole], depth=depth, fewest=fewest)
     said = np.full(len(known), UNASSIGNED, dtype=object)
     for learnt, asked in StratifiedKFold(_FOLDS, shuffle=True, random_state=rng).split(values, known.astype(str)):
-        again = rule_tree(values[learnt], known[learnt], depth=depth, fewest=fewest)
+        used = learnt[whole[learnt]]
+        again = rule_tree(values[used], known[used], depth=depth, fewest=fewest)
         said[asked] = again.labels(values[asked], purest=purest, otherwise=UNASSIGNED)
     return PersonaRules(
         _told(tree, personas.choice.names, purest=purest), _fidelity(known, said, conf_level=conf_level), tree=tree, choice=personas.choice, purest=purest
