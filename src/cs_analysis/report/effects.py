@@ -13,6 +13,7 @@ from cs_analysis.errors import MissingColumnsError, MissingTableError, NotEnough
 from cs_analysis.facts.action_days import QUICK_REPLY
 from cs_analysis.metrics.effects import HARMS, HELPS, action_effect
 from cs_analysis.show.text import amount_text, difference_text, interval_text, value_text
+from cs_analysis.stats.sample_size import experiment_size
 
 OUTCOMES = ("activation", "retention", "expansion", "usage")
 NEW_ACCOUNTS = ("7d", "30d")  # landmark and horizon of activation: new accounts are activated early or not at all
@@ -101,10 +102,30 @@ def balance_words(table: pd.DataFrame, action: str, outcome: str, *, language: s
     rows = table[(table["action"] == action) & (table["outcome"] == outcome)]
     before, after = (rows[rows["metric"] == metric].set_index("covariate")["estimate"] for metric in ("balance_before", "balance"))
     names = before.abs().sort_values(ascending=False, kind="stable").index
-    shown = {glossary.key_label("covariate", language): [glossary.value_label("covariate", name, language) for name in names]}
+    shown = {glossary.key_label("covariate", language): [glossary.value_label("feature", name, language) for name in names]}
     for metric, values in (("balance_before", before), ("balance", after)):
         shown[glossary.title(metric, language)] = [value_text(values[name], "ratio", language) for name in names]
     return pd.DataFrame(shown)
+
+
+def size_words(base: float, *, conf_level: float = 0.95, language: str = "en") -> str:
+    """Return how many accounts a planned experiment needs to show five and ten points more than a share, in four of five trials.
+
+    Examples
+    --------
+    >>> size_words(0.5)
+    'From 50.0%, 1,565 accounts in each half show 5.0 percentage points more in four of five trials, and 388 show 10.0 percentage points.'
+    """
+    needed = []
+    for effect in (0.05, 0.1):
+        if base + effect < 1:
+            size = experiment_size(base=base, effect=effect, conf_level=conf_level)
+            count = float(size.loc[size["metric"] == "accounts_needed", "estimate"].iloc[0])
+            needed.append((value_text(count, "count", language), amount_text(effect, "share", language)))
+    if not needed:
+        return f"At {value_text(base, 'share', language)} there is little left to gain: an experiment had better look at another outcome."
+    first = f"From {value_text(base, 'share', language)}, {needed[0][0]} accounts in each half show {needed[0][1]} more in four of five trials"
+    return f"{first}, and {needed[1][0]} show {needed[1][1]}." if len(needed) > 1 else f"{first}."
 
 
 def _of(key: str, row: pd.Series) -> str:
