@@ -123,6 +123,7 @@ def group_difference(values: Floats, treated: Flags, *, clusters: Codes, covaria
     parts = [arm.variance**2 / arm.freedom for arm in arms]
     freedom = variance**2 / sum(parts) if sum(parts) > 0 else np.inf
     error = float(np.sqrt(variance + apart @ apart))
+    error = error if error > 1e-12 * np.abs(values).max() else 0.0  # all alike, but for rounding
     shares = None
     if not centred.shape[1] and np.isin(values, (0.0, 1.0)).all():
         shares = (_counts(values, treated, clusters=clusters), _counts(values, ~treated, clusters=clusters))
