@@ -22,11 +22,11 @@ from cs_analysis.stats.effects.overlap import Contrast, balance, e_value, effect
 from cs_analysis.stats.effects.propensity import Floats, propensity
 from cs_analysis.stats.equivalence import tost
 from cs_analysis.stats.estimates import check_conf_level, estimates, stack
+from cs_analysis.stats.experiments import HARMS, HELPS, NONE, NOT_SHOWN
 from cs_analysis.windows import fixed_days
 
 Method = Literal["overlap", "match"]
 FEWEST, FEWEST_EFFECTIVE, ALIKE = 10, 8.0, 0.25
-HELPS, HARMS, NONE, NOT_SHOWN = "helps", "harms", "none beyond the margin", "not shown"
 CANNOT, NOT_TRUSTED = "cannot be compared", "not to be trusted"
 
 

@@ -11,8 +11,9 @@ from cs_analysis import glossary
 from cs_analysis.data.dataset import Dataset, engine_of, relation
 from cs_analysis.errors import MissingColumnsError, MissingTableError, NotEnoughDataError
 from cs_analysis.facts.action_days import QUICK_REPLY
-from cs_analysis.metrics.effects import HARMS, HELPS, action_effect
+from cs_analysis.metrics.effects import action_effect
 from cs_analysis.show.text import amount_text, difference_text, interval_text, value_text
+from cs_analysis.stats.experiments import HARMS, HELPS
 from cs_analysis.stats.sample_size import experiment_size
 
 OUTCOMES = ("activation", "retention", "expansion", "usage")
