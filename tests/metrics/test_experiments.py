@@ -120,6 +120,8 @@ def test_ugly_tables_are_refused() -> None:
         effect(table.head(20))
     with pytest.raises(MissingColumnsError, match="'was'"):
         effect(table, before="was")
+    with pytest.raises(ParameterError, match="the figure before, 'was', must be numbers; the first unit has 'much'"):
+        effect(table.assign(was="much"), before="was")
     with pytest.raises(NotEnoughDataError, match="has nobody, within one of the groups"):
         effect(table.assign(segment=np.where(table.index < 5, "small", "large")), strata="segment")
     for options, message in (

@@ -233,7 +233,7 @@ def _looks(rows: pd.DataFrame, name: str, unit: str, *, group: str, cluster: str
         else:
             always, p_value = anytime(adjusted, planned=asked.planned, conf_level=asked.conf_level)
             limits = always(asked.conf_level)
-        keys = {"outcome": name, "group": str(label), "against": asked.against}
+        keys = {"outcome": name, "group": str(label), "against": str(asked.against)}
         found.append(_Look(keys, unit, adjusted, plain, naive, limits, p_value))
     return found
 
@@ -242,7 +242,9 @@ def _covariates(rows: pd.DataFrame, before: str | None, strata: list[str]) -> Fl
     """Return what is adjusted for, one row a unit: the figure before, whether it is missing, and the strata but one."""
     parts = []
     if before is not None:
-        earlier = pd.to_numeric(rows[before], errors="raise").astype("float64")
+        if not pd.api.types.is_numeric_dtype(rows[before]):
+            raise ParameterError(f"the figure before, {before!r}, must be numbers; the first unit has {rows[before].iloc[0]!r}.")
+        earlier = rows[before].astype("Float64").astype("float64")
         parts += [earlier.fillna(earlier.mean() if earlier.notna().any() else 0.0), earlier.isna().astype("float64")]
     if strata:
         stratum = rows.groupby(strata, sort=True, dropna=False).ngroup()
