@@ -235,7 +235,15 @@ ONE = pd.DataFrame({"account_id": ["ht00"], "acted_at": ["2026-02-05"]})
         ({"horizon": "400d"}, NotEnoughDataError, "shorter horizon"),
         ({"adjust_for": ["touch", "colour"]}, ParameterError, "'colour'"),
         ({"action": ONE}, NotEnoughDataError, "1 had the action"),
-        ({"action": ONE.assign(acted_at=None)}, ParameterError, "row 0 has not both"),
+        ({"action": ONE.assign(acted_at=None)}, ParameterError, "row 0 is not so, 1 in all"),
+        (
+            {"action": pd.concat([ONE.assign(account_id="nobody"), ONE.assign(acted_at="soon")])},
+            ParameterError,
+            "in the data; row 0 .*; every row must have a moment",
+        ),
+        ({"action": ["webinar"]}, ParameterError, "must be a kind or name"),
+        ({"adjust_for": "account_id"}, ParameterError, "'account_id' is none"),
+        ({"margin": 0}, ParameterError, "above 0"),
         ({"action": ONE.drop(columns="acted_at")}, MissingColumnsError, "acted_at"),
         ({"outcome": ONE}, MissingColumnsError, "reached_at"),
         ({"action": "quick_reply"}, MissingTableError, "tickets"),
@@ -250,3 +258,10 @@ def test_nobody_without_the_action_is_not_enough() -> None:
     everybody = pd.DataFrame({"account_id": usual().tables["accounts"].to_pandas()["account_id"], "acted_at": "2026-02-05"})
     with pytest.raises(NotEnoughDataError, match="0 had not"):
         effect(usual(), everybody)
+
+
+def test_where_everybody_stays_nothing_is_shown() -> None:
+    """All stay: the difference is 0, and as nobody differs nothing says how far off it may be."""
+    found = figures(effect(company({f"a{k:02d}": None for k in range(30)}, acted=actions({f"a{k:02d}": "2026-02-05" for k in range(12)})), adjust_for=[]))
+    assert found.loc["action_effect", ["estimate", "verdict"]].tolist() == [0.0, "not shown"]
+    assert found.loc["action_effect", ["conf_low", "conf_high"]].isna().all()

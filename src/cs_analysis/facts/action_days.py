@@ -59,10 +59,12 @@ def action_days(ds: Dataset, action: str | pd.DataFrame, *, quick: str | timedel
     Raises
     ------
     MissingTableError, MissingColumnsError, ParameterError
-        No `actions` or `tickets`; a table lacks a column or an account; there is no such action.
+        No `actions` or `tickets`; there is no such action; as for `own_days`.
     """
     if isinstance(action, pd.DataFrame):
-        return Acted(_own(ds, action))
+        return Acted(own_days(ds, action, at="acted_at", what="of actions"))
+    if not isinstance(action, str):
+        raise ParameterError(f"action must be a kind or name of actions, {QUICK_REPLY!r}, or a table account_id, acted_at, not {action!r}.")
     if action == QUICK_REPLY:
         return _replies(ds, pd.Timedelta(fixed_days(quick, name="quick"), "D"))
     table = relation(ds, "actions")
@@ -75,14 +77,28 @@ def action_days(ds: Dataset, action: str | pd.DataFrame, *, quick: str | timedel
     return Acted(pd.DataFrame({"account_id": done["account_id"], "day": local_days(ds, done["acted_at"])}).reset_index(drop=True))
 
 
-def _own(ds: Dataset, table: pd.DataFrame) -> pd.DataFrame:
-    missing = [name for name in ("account_id", "acted_at") if name not in table.columns]
+def own_days(ds: Dataset, table: pd.DataFrame, *, at: str, what: str) -> pd.DataFrame:
+    """Return `account_id` and local `day` of each row of a table of one's own.
+
+    Raises
+    ------
+    MissingColumnsError, ParameterError
+        A column is absent; a row lacks its account or moment, its account is not in the data, or its moment is none.
+    """
+    missing = [name for name in ("account_id", at) if name not in table.columns]
     if missing:
-        raise MissingColumnsError(missing, table.columns, table="of actions")
-    empty = table["account_id"].isna() | table["acted_at"].isna()
-    if empty.any():
-        raise ParameterError(f"every action needs an account_id and an acted_at; row {empty.idxmax()} has not both, {int(empty.sum())} in all.")
-    return pd.DataFrame({"account_id": table["account_id"], "day": local_days(ds, table["acted_at"])})
+        raise MissingColumnsError(missing, table.columns, table=what)
+    known = engine_of(ds).run(relation(ds, "accounts").select("account_id").order_by("account_id"))["account_id"]
+    moments = pd.to_datetime(table[at], utc=True, format="ISO8601" if table[at].dtype == object else None, errors="coerce")
+    faults = {
+        "have an account_id": table["account_id"].isna(),
+        "be of an account in the data": ~table["account_id"].isin(known) & table["account_id"].notna(),
+        f"have a moment in {at}, such as 2026-02-05": moments.isna(),
+    }
+    told = [f"every row must {rule}; row {wrong.idxmax()} is not so, {int(wrong.sum())} in all" for rule, wrong in faults.items() if wrong.any()]
+    if told:
+        raise ParameterError(f"the table {what} cannot be used: {'; '.join(told)}.")
+    return pd.DataFrame({"account_id": table["account_id"], "day": local_days(ds, moments)})
 
 
 def _replies(ds: Dataset, quick: pd.Timedelta) -> Acted:

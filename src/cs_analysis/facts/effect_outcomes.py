@@ -13,7 +13,7 @@ import pandas as pd
 
 from cs_analysis.data.dataset import Dataset, engine_of
 from cs_analysis.errors import MissingColumnsError, ParameterError
-from cs_analysis.facts.action_days import local_days
+from cs_analysis.facts.action_days import local_days, own_days
 from cs_analysis.facts.contract_terms import contract_terms
 from cs_analysis.facts.phases import effective_phases
 
@@ -79,7 +79,7 @@ def _renewal(ds: Dataset, rows: pd.DataFrame, _: pd.DataFrame) -> Outcome:
     due["due_on"] = pd.to_datetime(due["due_on"])
     pairs = rows[["account_id", "landmark", "end"]].reset_index(names="row").merge(due, on="account_id")
     inside = pairs[(pairs["due_on"] > pairs["landmark"]) & (pairs["due_on"] <= pairs["end"])].drop_duplicates("row")
-    value = inside.set_index("row")["renewed"].reindex(range(len(rows)))
+    value = inside.set_index("row")["renewed"].astype("float64").reindex(range(len(rows)))
     return Outcome(value.notna().to_numpy(), value.fillna(0).to_numpy("float64"), "share")
 
 
@@ -94,10 +94,7 @@ def _expansion(ds: Dataset, rows: pd.DataFrame, _: pd.DataFrame) -> Outcome:
 
 
 def _reached(ds: Dataset, table: pd.DataFrame, rows: pd.DataFrame) -> Outcome:
-    missing = [name for name in ("account_id", "reached_at") if name not in table.columns]
-    if missing:
-        raise MissingColumnsError(missing, table.columns, table="of the outcome")
-    first = table.assign(day=local_days(ds, table["reached_at"])).groupby("account_id", as_index=False)["day"].min()
+    first = own_days(ds, table, at="reached_at", what="of the outcome").groupby("account_id", as_index=False)["day"].min()
     had = rows["account_id"].map(first.set_index("account_id")["day"]) <= rows["landmark"]
     return Outcome(~had.to_numpy(bool), _between(rows, first), "share")
 

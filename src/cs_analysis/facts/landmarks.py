@@ -7,7 +7,7 @@ enough to be. What is compared was known at the trial's beginning, before the ac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -25,7 +25,7 @@ _USE = ("active_days_28", "usage_trend", "features_used_28", "key_uses_per_user_
 USUAL_COVARIATES = (*_USE, "tickets_90", "nps_score", "tenure_days", "mrr", "days_to_renewal", "segment", "touch")
 EARLIER = "active_days_28"
 _BEFORE = 84  # days before a trial at which the negative control looks: the windows of the two do not touch
-_SKEWED = ("mrr",)
+_SKEWED, _CURVED = ("mrr",), ("tenure_days",)  # taken as logarithms; as they are and as logarithms: use falls in the first weeks and then hardly
 _KEYS = ["account_id", "at"]
 
 
@@ -137,16 +137,29 @@ def _covariates(ds: Dataset, adjust_for: Sequence[str] | None) -> list[str]:
     known = {*available_features(ds), *ds.tables["accounts"].columns}
     if adjust_for is None:
         return [name for name in USUAL_COVARIATES if name in known]
-    absent = [name for name in adjust_for if name not in known]
+    return named_columns(adjust_for, known, what="features (see health_features) or columns of accounts")
+
+
+def named_columns(adjust_for: Sequence[str], known: Collection[str], *, what: str) -> list[str]:
+    """Return the names of covariates, each once.
+
+    Raises
+    ------
+    ParameterError
+        One is none of the known ones, or tells accounts apart by itself.
+    """
+    names = [adjust_for] if isinstance(adjust_for, str) else list(dict.fromkeys(adjust_for))
+    absent = [name for name in names if name not in known or name == "account_id"]
     if absent:
-        raise ParameterError(f"adjust_for must name features (see health_features) or columns of accounts; there is no {', '.join(map(repr, absent))}.")
-    return list(adjust_for)
+        raise ParameterError(f"adjust_for must name {what}; {', '.join(map(repr, absent))} is none.")
+    return names
 
 
 def _columns(ds: Dataset, rows: pd.DataFrame, *, known: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     own = rows[_KEYS].merge(known, on=_KEYS, how="left")
     features = [name for name in names if name in FEATURES]
     numbers = own[features].assign(**{name: np.log1p(own[name].clip(lower=0)) for name in _SKEWED if name in features})
+    numbers = numbers.assign(**{f"{name} (log)": np.log1p(own[name].clip(lower=0)) for name in _CURVED if name in features})
     texts = account_columns(ds, rows["account_id"], [name for name in names if name not in FEATURES])
     month = (rows["at"] - rows["at"].min()).dt.days.rename("month")
     return pd.concat([filled(numbers), dummies(texts), month.astype("float64").reset_index(drop=True)], axis=1)

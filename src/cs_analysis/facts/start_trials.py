@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from cs_analysis.data.dataset import Dataset, engine_of
-from cs_analysis.errors import NotEnoughDataError, ParameterError
+from cs_analysis.errors import NotEnoughDataError
 from cs_analysis.facts.action_days import Acted, local_days
 from cs_analysis.facts.activation import Actions, activated_at
 from cs_analysis.facts.effect_outcomes import Outcome
 from cs_analysis.facts.firsts import account_starts, with_fact
-from cs_analysis.facts.landmarks import Trials, account_columns, dummies
+from cs_analysis.facts.landmarks import Trials, account_columns, dummies, named_columns
 from cs_analysis.facts.steps import steps_or_default
 from cs_analysis.windows import parse_window
 
@@ -31,10 +31,10 @@ def new_account_trials(ds: Dataset, acted: Acted, *, landmark: int, horizon: int
     MissingTableError, ParameterError, NotEnoughDataError
         No `events`; a covariate is no column of `accounts`; no account's end is over.
     """
-    names = [name for name in USUAL if name in ds.tables["accounts"].columns] if adjust_for is None else list(adjust_for)
-    absent = [name for name in names if name not in ds.tables["accounts"].columns]
-    if absent:
-        raise ParameterError(f"for activation adjust_for must name columns of accounts, which {', '.join(map(repr, absent))} is not.")
+    columns = ds.tables["accounts"].columns
+    names = (
+        [name for name in USUAL if name in columns] if adjust_for is None else named_columns(adjust_for, columns, what="columns of accounts, for activation")
+    )
     wanted = steps_or_default(ds, None, window=parse_window("60d"))[-1] if value is None else value
     table = with_fact(account_starts(ds), activated_at(ds, wanted, need="any"))
     starts = engine_of(ds).run(table.select("account_id", "origin_at", "reached_at").order_by("account_id"))

@@ -135,6 +135,8 @@ def action_effect(
     check_conf_level(conf_level)
     if method not in get_args(Method):
         raise ParameterError(f"method must be 'overlap' or 'match', not {method!r}.")
+    if margin is not None and not margin > 0:
+        raise ParameterError(f"margin must be above 0, in the unit of the outcome, not {margin!r}.")
     lengths = {name: round(fixed_days(window, name=name)) for name, window in (("landmark", landmark), ("horizon", horizon))}
     acted = action_days(ds, action, quick=quick)
     if isinstance(outcome, str) and outcome == "activation":
@@ -202,8 +204,10 @@ def _verdict(found: _Compared, *, margin: float, conf_level: float) -> str:
     effect, control = found.effect, found.control
     if not found.bears:
         return CANNOT
-    if control is not None and not control.conf_low <= 0 <= control.conf_high:
+    if control is not None and (control.conf_low > 0 or control.conf_high < 0):
         return NOT_TRUSTED
+    if np.isnan(effect.conf_low):
+        return NOT_SHOWN
     if effect.conf_low > 0 or effect.conf_high < 0:
         return HELPS if effect.estimate > 0 else HARMS
     shown = tost(effect.estimate, effect.error, low=-margin, high=margin, freedom=effect.freedom).p_value

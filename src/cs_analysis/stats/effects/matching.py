@@ -91,7 +91,7 @@ def matched_contrast(outcome: Floats, pairs: tuple[Integers, Integers], *, clust
     sums = np.bincount(code, away - difference)
     count = len(sums)
     error = float(np.sqrt((sums**2).sum() * count / max(count - 1, 1)) / len(away))
-    reach = special.stdtrit(max(count - 1, 1), (1 + conf_level) / 2) * error
+    reach = special.stdtrit(max(count - 1, 1), (1 + conf_level) / 2) * error if error > 0 else np.nan
     return Contrast(difference, difference - reach, difference + reach, error, max(count - 1.0, 1.0), float(first.mean()), float(second.mean()))
 
 

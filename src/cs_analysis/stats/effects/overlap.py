@@ -64,7 +64,7 @@ def overlap_contrast(outcome: Floats, treated: Flags, fit: Propensity, *, cluste
     there = np.unique(clusters).size
     error = float(np.sqrt((influence**2).sum() * there / max(there - 1, 1)))
     freedom = max(min(effective_clusters(weight[group], clusters[group]) for group in (treated, ~treated)) - 1, 1.0)
-    reach = special.stdtrit(freedom, (1 + conf_level) / 2) * error
+    reach = special.stdtrit(freedom, (1 + conf_level) / 2) * error if error > 0 else np.nan  # where all are alike nothing is known of how they differ
     difference = means[0] - means[1]
     return Contrast(difference, difference - reach, difference + reach, error, freedom, *means)
 
