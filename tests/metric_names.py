@@ -24,6 +24,10 @@ OTHERS = {
     "fit_personas",
     "PersonaFit",
     "persona_migration",
+    "persona_profile",
+    "persona_exemplars",
+    "persona_rules",
+    "PersonaRules",
     "health_predictions",
     "backtest_health",
     "health_calibration",
@@ -40,6 +44,7 @@ OTHERS = {
     "latency",
     "usage_on_bad_days",
     "churn_after_outages",
+    "experiment_effect",
 }
 """They return no estimates, or not from the dataset alone; each has laws in tests of its own."""
 
@@ -53,5 +58,6 @@ NAMED_OTHERWISE = {
     "revenue_definitions": "mrr",
     "nonresponse_bounds": "nonresponse_low",
     "comment_keywords": "keyword_log_ratio",
+    "action_contrasts": "action_share_of_achievers",
 }
 """What their main metric is called."""

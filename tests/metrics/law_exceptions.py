@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 WITHOUT_LIMITS = {
+    "action_effect",
     "time_in_stage",
     "stage_curve",
     "stage_projection_error",
@@ -62,6 +63,13 @@ ONE_ACCOUNT = {
     "retention_definitions",
 }  # says nothing of others
 FACTS = {
+    "treated_outcome",
+    "compared_outcome",
+    "action_effect_naive",
+    "e_value",
+    "effective_accounts",
+    "balance_before",
+    "balance",
     "stage_customers",
     "stage_leavers",
     "time_in_stage_naive",

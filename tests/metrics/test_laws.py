@@ -20,6 +20,7 @@ from metrics.law_exceptions import FACTS, ONE_ACCOUNT, WITHOUT_LIMITS
 AS_OF = "2026-03-31"
 RELEASED = {"login": "2025-10-01", "report": "2025-12-01"}  # otherwise the first use of all groups together says when
 FUNNEL = {"steps": ["login", "report"], "within": "14d"}
+ACTED = pd.DataFrame([(f"a{k:02d}", ("2025-12-10", "2026-01-12")[k % 3]) for k in range(60) if k % 3 < 2], columns=["account_id", "acted_at"])
 STAGES = {"set up": "login", "working": ["report", "goal set"], "renewed": "first renewal"}
 ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the dataset alone
     "funnel": FUNNEL,
@@ -49,6 +50,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {  # of metrics that do not run with the 
         "adjust_for": "touch",
     },
     "customer_time_difference": {"horizon": "60d", "by": "segment"},
+    "action_effect": {"action": ACTED, "outcome": "retention", "landmark": "20d", "horizon": "5d", "adjust_for": ["touch"]},
+    "action_contrasts": {"actions": ACTED},  # the company has none of its own
     "success_map": {"stages": STAGES},  # which stages there are without it depends on all accounts
     "time_in_stage": {"stages": STAGES},
     "stage_curve": {"stages": STAGES},

@@ -43,6 +43,20 @@ def rows(found: pd.DataFrame, metric: str, model: str = "frozen") -> pd.DataFram
     return found[(found["metric"] == metric) & (found["model"] == model)].reset_index(drop=True)
 
 
+def test_six_accounts_on_paper() -> None:
+    """Of three in A one stays, one goes to B and one leaves; B stays; C stops using; one is new: 2 of the 4 with a persona at both dates moved."""
+    places = {"A": CENTRES[0], "B": CENTRES[1], "C": CENTRES[2], "never used": np.zeros(3)}
+    was, is_now = ({"a": "A", "b": "A", "c": "A", "d": "B", "e": "C"}, {"a": "A", "b": "B", "d": "B", "e": "never used", "f": "C"})
+    then, now = (pd.DataFrame([places[name] for name in who.values()], columns=NAMES).assign(account_id=list(who)) for who in (was, is_now))
+    found = cs.persona_migration(fitted(), then, now)
+    matrix = rows(found, "persona_migration").query("estimate > 0")
+    assert matrix[["from_persona", "to_persona", "estimate", "n"]].to_numpy().tolist() == [
+        *[["A", to, pytest.approx(1 / 3), 3] for to in ("A", "B", "left")],
+        *[["B", "B", 1, 1], ["C", "never used", 1, 1], ["new", "C", 1, 1]],
+    ]
+    assert rows(found, "moved_share")[["estimate", "n"]].to_numpy().tolist() == [[2 / 4, 4]]
+
+
 def test_moves_are_counted() -> None:
     """At the centres nobody is unassigned: of 60 in A 6 go to B and 3 stop using; one of 40 in B leaves; one is new."""
     then = measured(TRUE, seed=1)
@@ -111,6 +125,14 @@ def test_personas_made_anew_keep_their_names_when_sizes_change() -> None:
     assert plain["estimate"].to_numpy() == pytest.approx(told.ravel(), abs=0.01)
     assert (shift["verdict"] == "shifted").sum() >= 5
     assert shift["persona"].tolist() == list("AAABBBCCC")
+
+
+def test_personas_made_anew_are_on_the_scales_of_the_first() -> None:
+    """Users are skewed and on a logarithmic scale; at a later date they would not be by themselves."""
+    now = measured([2] * 100 + [0] * 30, seed=6)
+    alone, again = cs.fit_personas(now, k=2, null_tables=19, most=2), fitted().again(now, k=2, null_tables=19, most=2)
+    scales = [fit.prepared.set_index("feature")["scale"]["users"] for fit in (fitted(), alone, again)]
+    assert scales == ["log1p", "as it is", "log1p"]
 
 
 def test_a_later_crowd_without_groups_is_told() -> None:

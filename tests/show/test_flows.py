@@ -59,9 +59,14 @@ def test_bands_fill_their_bars_without_overlap() -> None:
         assert all(start == pytest.approx(end) for (_, end), (start, _) in pairwise(places))
 
 
-@pytest.mark.parametrize("table", [MOVES, many(), many().replace({"unassigned": "a state whose name is rather long to read"})])
-def test_texts_are_inside_and_apart(table: pd.DataFrame) -> None:
-    ax = flow(table)
+LONG = {"A": "Daily users with many reports and exports", "C": "Gelegenheitsadministratorinnen", "unassigned": "a state whose name is rather long to read"}
+HEADS = ("Personas on 30 June 2026, before the change", "Personas on 30 September 2026, after the change")
+
+
+@pytest.mark.parametrize(("table", "language"), [(MOVES, "de"), (many(), "tr"), (many().replace(LONG), "en")])
+@pytest.mark.parametrize("size", [None, (5.5, 5.0)])
+def test_texts_are_inside_and_apart(table: pd.DataFrame, language: str, size: tuple[float, float] | None) -> None:
+    ax = flow(table, ends=HEADS, language=language, ax=plt.figure(figsize=size).add_axes((0, 0, 1, 1)) if size else None)
     ax.figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in ax.texts]
     assert all(box.x0 >= ax.bbox.x0 - 1 and box.x1 <= ax.bbox.x1 + 1 and box.y0 >= ax.bbox.y0 - 1 and box.y1 <= ax.bbox.y1 + 1 for box in boxes)
@@ -72,13 +77,21 @@ def test_states_have_names_sums_and_colours_and_few_have_a_dagger() -> None:
     ax = flow(MOVES, ends=("June", "September"), language="de")
     assert [text.get_text().replace("\xa0", " ") for text in ax.texts] == [
         *["70,0 %", "20,0 %", "10,0 %", "25,0 %", "75,0 %"],
-        *["A  100", "B  40", "A  80", "B  50", "left†  10"],
+        *["A  100", "B  40", "A  80", "B  50", "gegangen†  10"],
         *["June", "September"],
     ]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["† n unter 30"]
     shades = [patch.get_facecolor() for patch in ax.patches if isinstance(patch, Rectangle)]
     assert shades[:2] == shades[2:4]
     assert len(set(shades)) == 3
+
+
+def test_long_names_break_and_stay_readable_at_both_sides() -> None:
+    ax = flow(MOVES.replace({"A": LONG["A"]}))
+    named = [text for text in ax.texts if "reports" in text.get_text()]
+    assert [text.get_text().count("\n") > 0 for text in named] == [True, True]
+    assert min(text.get_fontsize() for text in ax.texts) >= 8
+    assert len({text.get_fontsize() for text in ax.texts[5:10]}) == 1
 
 
 def test_counts_and_shares_make_the_same_picture() -> None:

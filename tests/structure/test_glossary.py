@@ -29,6 +29,7 @@ ARGUMENTS = {  # of metrics that do not run with the dataset alone
     "score_change": {"correction": "holm"},
     "customer_survival_outlook": {"horizon": "6mo"},  # further than the data it warns
     "customer_time_difference": {"by": "segment", "correction": "holm"},
+    "action_effect": {"action": "quick_reply", "outcome": "retention", "quick": "2h", "adjust_for": ["segment"]},
     "customer_roi": {"benefit": "seats"},  # the sample has no amounts that customers gained
 }
 
@@ -86,6 +87,7 @@ def timed() -> dict[str, pd.DataFrame]:
         **rated(),
         "tagger_quality": cs.tagger_quality(),
         **grouped(),
+        **tried(),
         "discovered_themes": cs.discovered_themes(pd.DataFrame({"comment": TALKED_OF}), fewest=20),
         "fit_cox": pd.concat([cox.coefficients, cox.hazard_ratios, cox.baseline()], ignore_index=True),
     }
@@ -95,7 +97,24 @@ def grouped() -> dict[str, pd.DataFrame]:
     """Return what personas and moves between them answer."""
     table = pd.DataFrame(PERSONS)
     fit = cs.fit_personas(table, k=2, most=2, null_tables=19)
-    return {"fit_personas": fit.coefficients, "persona_migration": cs.persona_migration(fit, table, table, refit=True)}
+    profile = cs.persona_profile(fit, table.assign(mrr=range(40)), validation=pd.DataFrame({"account_id": range(40), "segment": list("ab") * 20}))
+    return {
+        "fit_personas": fit.coefficients,
+        "persona_migration": cs.persona_migration(fit, table, table, refit=True),
+        "persona_profile": profile,
+        "persona_rules": cs.persona_rules(fit, table).fidelity,
+    }
+
+
+def tried() -> dict[str, pd.DataFrame]:
+    """Return what planned experiments answer, before and after."""
+    number = np.arange(40)
+    table = pd.DataFrame({"account_id": number, "group": np.where(number % 2, "beta", "general"), "kept": number % 3 > 0, "earlier": number % 5})
+    return {
+        "experiment_effect": cs.experiment_effect(table, outcome="kept", before="earlier"),
+        "experiment_size": cs.experiment_size(base=0.5, effect=0.1, starts_per_week=20),
+        "detectable_effect": cs.detectable_effect(accounts=100, base=0.5),
+    }
 
 
 def rated() -> dict[str, pd.DataFrame]:

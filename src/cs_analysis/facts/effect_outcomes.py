@@ -13,6 +13,7 @@ import pandas as pd
 
 from cs_analysis.data.dataset import Dataset, engine_of
 from cs_analysis.errors import MissingColumnsError, ParameterError
+from cs_analysis.facts.action_days import local_days, own_days
 from cs_analysis.facts.contract_terms import contract_terms
 from cs_analysis.facts.phases import effective_phases
 
@@ -27,7 +28,7 @@ class Outcome(NamedTuple):
     unit: str
 
 
-def outcome_of(ds: Dataset, outcome: str | pd.DataFrame, rows: pd.DataFrame, known: pd.DataFrame) -> Outcome:
+def outcome_of(ds: Dataset, outcome: str | pd.DataFrame, *, rows: pd.DataFrame, known: pd.DataFrame) -> Outcome:
     """Return the outcome of each row of the trials.
 
     Parameters
@@ -51,12 +52,6 @@ def outcome_of(ds: Dataset, outcome: str | pd.DataFrame, rows: pd.DataFrame, kno
     if outcome not in OUTCOMES:
         raise ParameterError(f"outcome must be one of {', '.join(OUTCOMES)}, activation, or a table account_id, reached_at, not {outcome!r}.")
     return OUTCOMES[outcome](ds, rows, known)
-
-
-def local_days(ds: Dataset, instants: pd.Series) -> pd.Series:
-    """Return the local day of instants, which without zone are in UTC."""
-    moments = pd.to_datetime(instants, utc=True)
-    return moments.dt.tz_convert(ds.calendar.zone).dt.tz_localize(None).dt.normalize()
 
 
 def _there(rows: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
@@ -84,7 +79,7 @@ def _renewal(ds: Dataset, rows: pd.DataFrame, _: pd.DataFrame) -> Outcome:
     due["due_on"] = pd.to_datetime(due["due_on"])
     pairs = rows[["account_id", "landmark", "end"]].reset_index(names="row").merge(due, on="account_id")
     inside = pairs[(pairs["due_on"] > pairs["landmark"]) & (pairs["due_on"] <= pairs["end"])].drop_duplicates("row")
-    value = inside.set_index("row")["renewed"].reindex(range(len(rows)))
+    value = inside.set_index("row")["renewed"].astype("float64").reindex(range(len(rows)))
     return Outcome(value.notna().to_numpy(), value.fillna(0).to_numpy("float64"), "share")
 
 
@@ -99,10 +94,7 @@ def _expansion(ds: Dataset, rows: pd.DataFrame, _: pd.DataFrame) -> Outcome:
 
 
 def _reached(ds: Dataset, table: pd.DataFrame, rows: pd.DataFrame) -> Outcome:
-    missing = [name for name in ("account_id", "reached_at") if name not in table.columns]
-    if missing:
-        raise MissingColumnsError(missing, table.columns, table="of the outcome")
-    first = table.assign(day=local_days(ds, table["reached_at"])).groupby("account_id", as_index=False)["day"].min()
+    first = own_days(ds, table, at="reached_at", what="of the outcome").groupby("account_id", as_index=False)["day"].min()
     had = rows["account_id"].map(first.set_index("account_id")["day"]) <= rows["landmark"]
     return Outcome(~had.to_numpy(bool), _between(rows, first), "share")
 

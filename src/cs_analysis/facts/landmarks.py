@@ -7,7 +7,7 @@ enough to be. What is compared was known at the trial's beginning, before the ac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -15,14 +15,17 @@ import numpy as np
 import pandas as pd
 
 from cs_analysis.data.dataset import Dataset, engine_of, relation
-from cs_analysis.errors import MissingColumnsError, NotEnoughDataError, ParameterError
+from cs_analysis.errors import NotEnoughDataError, ParameterError
 from cs_analysis.facts.account_features import FEATURES, account_features, available_features
+from cs_analysis.facts.action_days import Acted
 from cs_analysis.facts.feature_dates import feature_dates
+from cs_analysis.facts.kept import once
 
-USUAL_COVARIATES = ("active_days_28", "usage_trend", "features_used_28", "tickets_90", "nps_score", "tenure_days", "mrr", "days_to_renewal", "segment", "touch")
+_USE = ("active_days_28", "usage_trend", "features_used_28", "key_uses_per_user_28")
+USUAL_COVARIATES = (*_USE, "tickets_90", "nps_score", "tenure_days", "mrr", "days_to_renewal", "segment", "touch")
 EARLIER = "active_days_28"
 _BEFORE = 84  # days before a trial at which the negative control looks: the windows of the two do not touch
-_SKEWED = ("mrr",)
+_SKEWED, _CURVED = ("mrr",), ("tenure_days",)  # taken as logarithms; as they are and as logarithms: use falls in the first weeks and then hardly
 _KEYS = ["account_id", "at"]
 
 
@@ -51,23 +54,19 @@ class Trials:
         return Trials(*(part.reset_index(drop=True) for part in parts))
 
 
-def customer_trials(
-    ds: Dataset, acted: pd.DataFrame, *, landmark: int, horizon: int, adjust_for: Sequence[str] | None, by: Sequence[str] = ()
-) -> tuple[Trials, pd.DataFrame]:
+def customer_trials(ds: Dataset, acted: Acted, *, landmark: int, horizon: int, adjust_for: Sequence[str] | None) -> tuple[Trials, pd.DataFrame]:
     """Return the trials of all months whose horizon is over, and the features at their ends.
 
     Parameters
     ----------
     ds : Dataset
         Needs `subscriptions`.
-    acted : DataFrame
-        `account_id` and `day` (local) of each action.
+    acted : Acted
+        The days of the action.
     landmark, horizon : int
         Days in which an action counts, and days after them until the outcome.
     adjust_for : list of str, optional
         Features and columns of `accounts` that are compared alike; default: those of `USUAL_COVARIATES` that the data have.
-    by : list of str
-        Columns of `accounts` that the rows shall have besides.
 
     Raises
     ------
@@ -80,18 +79,17 @@ def customer_trials(
     names = _covariates(ds, adjust_for)
     listed = sorted({day + timedelta(shift) for day in dates for shift in (-_BEFORE, 0, landmark, landmark + horizon)})
     wanted = [name for name in names if name in FEATURES]
-    known = account_features(
-        ds, feature_dates(ds, listed), [*dict.fromkeys([*wanted, *(name for name in (EARLIER,) if name in available_features(ds)), "mrr"])]
-    )
+    used = [EARLIER] if EARLIER in available_features(ds) else []
+    features = tuple(dict.fromkeys([*wanted, *used, "mrr"]))
+    known = once(ds, (customer_trials, tuple(listed), features), lambda: account_features(ds, feature_dates(ds, listed), list(features)))
     there = known[known["at"].isin(pd.to_datetime(dates))]
     rows = there[_KEYS].assign(landmark=there["at"] + pd.Timedelta(landmark, "D"), end=there["at"] + pd.Timedelta(landmark + horizon, "D"))
-    first, during = _acts(rows, acted)
+    takes_part, treated = acted.treatment(rows, rows["at"])
     still = rows.set_index(["account_id", "landmark"]).index.isin(known.set_index(_KEYS).index)
-    kept = (first.isna() | (first > rows["at"])).to_numpy() & still
-    chosen = rows.assign(treated=during)[kept].reset_index(drop=True)
+    chosen = rows.assign(treated=treated)[takes_part & still].reset_index(drop=True)
     if chosen.empty:
         raise NotEnoughDataError("nobody was a customer at a month's end whose horizon is over. Take a shorter horizon, or look from a later moment.")
-    return Trials(chosen, _columns(ds, chosen, known, names), _earlier(chosen, known)).of(pd.Series(True, index=chosen.index)), known
+    return Trials(chosen, _columns(ds, chosen, known=known, names=names), _earlier(chosen, known)), known
 
 
 def account_columns(ds: Dataset, accounts: pd.Series, names: Sequence[str]) -> pd.DataFrame:
@@ -139,24 +137,29 @@ def _covariates(ds: Dataset, adjust_for: Sequence[str] | None) -> list[str]:
     known = {*available_features(ds), *ds.tables["accounts"].columns}
     if adjust_for is None:
         return [name for name in USUAL_COVARIATES if name in known]
-    absent = [name for name in adjust_for if name not in known]
+    return named_columns(adjust_for, known, what="features (see health_features) or columns of accounts")
+
+
+def named_columns(adjust_for: Sequence[str], known: Collection[str], *, what: str) -> list[str]:
+    """Return the names of covariates, each once.
+
+    Raises
+    ------
+    ParameterError
+        One is none of the known ones, or tells accounts apart by itself.
+    """
+    names = [adjust_for] if isinstance(adjust_for, str) else list(dict.fromkeys(adjust_for))
+    absent = [name for name in names if name not in known or name == "account_id"]
     if absent:
-        raise ParameterError(f"adjust_for must name features (see health_features) or columns of accounts; there is no {', '.join(map(repr, absent))}.")
-    return list(adjust_for)
+        raise ParameterError(f"adjust_for must name {what}; {', '.join(map(repr, absent))} is none.")
+    return names
 
 
-def _acts(rows: pd.DataFrame, acted: pd.DataFrame) -> tuple[pd.Series, np.ndarray]:
-    """Return the first action of each row's account, and whether it came between the trial's beginning and its landmark."""
-    if acted["account_id"].isna().any():
-        raise MissingColumnsError(["account_id"], acted.columns, table="of actions")
-    first = rows["account_id"].map(acted.groupby("account_id")["day"].min())
-    return first, ((first > rows["at"]) & (first <= rows["landmark"])).to_numpy(bool)
-
-
-def _columns(ds: Dataset, rows: pd.DataFrame, known: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+def _columns(ds: Dataset, rows: pd.DataFrame, *, known: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     own = rows[_KEYS].merge(known, on=_KEYS, how="left")
     features = [name for name in names if name in FEATURES]
     numbers = own[features].assign(**{name: np.log1p(own[name].clip(lower=0)) for name in _SKEWED if name in features})
+    numbers = numbers.assign(**{f"{name} (log)": np.log1p(own[name].clip(lower=0)) for name in _CURVED if name in features})
     texts = account_columns(ds, rows["account_id"], [name for name in names if name not in FEATURES])
     month = (rows["at"] - rows["at"].min()).dt.days.rename("month")
     return pd.concat([filled(numbers), dummies(texts), month.astype("float64").reset_index(drop=True)], axis=1)

@@ -8,20 +8,19 @@ import numpy as np
 import pandas as pd
 
 from cs_analysis.data.dataset import Dataset, engine_of
-from cs_analysis.errors import NotEnoughDataError, ParameterError
+from cs_analysis.errors import NotEnoughDataError
+from cs_analysis.facts.action_days import Acted, local_days
 from cs_analysis.facts.activation import Actions, activated_at
-from cs_analysis.facts.effect_outcomes import Outcome, local_days
+from cs_analysis.facts.effect_outcomes import Outcome
 from cs_analysis.facts.firsts import account_starts, with_fact
-from cs_analysis.facts.landmarks import Trials, account_columns, dummies
+from cs_analysis.facts.landmarks import Trials, account_columns, dummies, named_columns
 from cs_analysis.facts.steps import steps_or_default
 from cs_analysis.windows import parse_window
 
 USUAL = ("segment", "touch", "channel")
 
 
-def new_account_trials(
-    ds: Dataset, acted: pd.DataFrame, *, landmark: int, horizon: int, adjust_for: Sequence[str] | None, value: Actions
-) -> tuple[Trials, Outcome]:
+def new_account_trials(ds: Dataset, acted: Acted, *, landmark: int, horizon: int, adjust_for: Sequence[str] | None, value: Actions) -> tuple[Trials, Outcome]:
     """Return one trial an account that was not activated by its landmark, and whether it was by its end.
 
     Who had the action from the day of its start to the landmark is treated. `value` says what activates; by default the last of the usual first steps. Of a
@@ -32,23 +31,22 @@ def new_account_trials(
     MissingTableError, ParameterError, NotEnoughDataError
         No `events`; a covariate is no column of `accounts`; no account's end is over.
     """
-    names = [name for name in USUAL if name in ds.tables["accounts"].columns] if adjust_for is None else list(adjust_for)
-    absent = [name for name in names if name not in ds.tables["accounts"].columns]
-    if absent:
-        raise ParameterError(f"for activation adjust_for must name columns of accounts, which {', '.join(map(repr, absent))} is not.")
+    columns = ds.tables["accounts"].columns
+    names = (
+        [name for name in USUAL if name in columns] if adjust_for is None else named_columns(adjust_for, columns, what="columns of accounts, for activation")
+    )
     wanted = steps_or_default(ds, None, window=parse_window("60d"))[-1] if value is None else value
     table = with_fact(account_starts(ds), activated_at(ds, wanted, need="any"))
     starts = engine_of(ds).run(table.select("account_id", "origin_at", "reached_at").order_by("account_id"))
     at = local_days(ds, starts["origin_at"])
     rows = pd.DataFrame({"account_id": starts["account_id"], "at": at, "landmark": at + pd.Timedelta(landmark, "D")})
     rows["end"] = rows["landmark"] + pd.Timedelta(horizon, "D")
-    reached, first = local_days(ds, starts["reached_at"]), rows["account_id"].map(acted.groupby("account_id")["day"].min())
-    rows["treated"] = (first <= rows["landmark"]).to_numpy(bool)
-    kept = (rows["end"] <= pd.Timestamp(ds.as_of.date())) & ~(reached <= rows["landmark"]) & ~(first < rows["at"])
+    reached = local_days(ds, starts["reached_at"])
+    takes_part, rows["treated"] = acted.treatment(rows, at - pd.Timedelta(1, "D"))
+    kept = (rows["end"] <= pd.Timestamp(ds.as_of.date())) & ~(reached <= rows["landmark"]) & takes_part
     if not kept.any():
-        raise NotEnoughDataError(
-            f"no account that was not activated at once started {landmark + horizon} days before {ds.as_of:%Y-%m-%d}. Shorten the horizon."
-        )
+        days = landmark + horizon
+        raise NotEnoughDataError(f"no account that was not activated at once started {days} days before {ds.as_of:%Y-%m-%d}. Shorten the horizon.")
     chosen = rows[kept].reset_index(drop=True)
     texts = dummies(account_columns(ds, chosen["account_id"], names))
     covariates = texts.assign(started=(chosen["at"] - chosen["at"].min()).dt.days.astype("float64"))

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cs_analysis.data.dataset import Dataset, engine_of, relation
-from cs_analysis.errors import MissingColumnsError, NotEnoughDataError, ParameterError
+from cs_analysis.data.dataset import Dataset
+from cs_analysis.errors import NotEnoughDataError, ParameterError
+from cs_analysis.facts.action_days import action_days
 from cs_analysis.facts.activation import Actions
-from cs_analysis.facts.effect_outcomes import Outcome, local_days, outcome_of
+from cs_analysis.facts.effect_outcomes import Outcome, outcome_of
 from cs_analysis.facts.landmarks import Trials, customer_trials
 from cs_analysis.facts.start_trials import new_account_trials
 from cs_analysis.stats.effects.matching import matched_contrast, matched_pairs
@@ -21,11 +22,11 @@ from cs_analysis.stats.effects.overlap import Contrast, balance, e_value, effect
 from cs_analysis.stats.effects.propensity import Floats, propensity
 from cs_analysis.stats.equivalence import tost
 from cs_analysis.stats.estimates import check_conf_level, estimates, stack
+from cs_analysis.stats.experiments import HARMS, HELPS, NONE, NOT_SHOWN
 from cs_analysis.windows import fixed_days
 
 Method = Literal["overlap", "match"]
 FEWEST, FEWEST_EFFECTIVE, ALIKE = 10, 8.0, 0.25
-HELPS, HARMS, NONE, NOT_SHOWN = "helps", "harms", "none beyond the margin", "not shown"
 CANNOT, NOT_TRUSTED = "cannot be compared", "not to be trusted"
 
 
@@ -51,18 +52,21 @@ def action_effect(
     method: Method = "overlap",
     margin: float | None = None,
     value: Actions = None,
+    quick: str | timedelta = "8h",
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
     """Difference that an action made to an outcome, among customers who might as well have had it as not, with a verdict in plain words.
 
-    At the end of each month a trial begins with all customers who have not had the action yet. Treated is who completes it within the landmark; both groups must
-    still be customers then, and the outcome comes after. Customers are weighted so that both groups were alike in what was known when the trial began (overlap
-    weights of a logistic regression), and the difference of the weighted means is the effect. A customer takes part in several trials; limits count accounts.
-    For the outcome "activation" each account's trial begins with its start, among those not activated by the landmark.
+    At the end of each month a trial begins with all customers who have not had the action yet. Treated is who completes it within the landmark; both groups
+    must still be customers then, and the outcome comes after. Customers are weighted so that both groups were alike in what was known when the trial began
+    (overlap weights of a logistic regression), and the difference of the weighted means is the effect. A customer takes part in several trials; limits count
+    accounts. For the outcome "activation" each account's trial begins with its start, among those not activated by the landmark. For "quick_reply" those
+    take part who open a case within the landmark, and the first reply to the first of them says who is treated.
 
     A negative control goes through the same machine: the days of use that ended two months before the trial, which no later action can have moved. Where it
-    differs, the groups differ in something that was not adjusted for, and the verdict says so. What nobody recorded can always have done it:
-    `e_value` says how strong it would have to be. A planned experiment (`experiment_effect`) needs none of this.
+    differs, the groups differ in something that was not adjusted for, and the verdict says so; where it is missing, nothing stood guard. It sees only
+    what shows in use: wishes, fit and trouble that nobody recorded can always have done it, and `e_value` says how strong they would have to be. A planned
+    experiment (`experiment_effect`) needs none of this.
 
     The verdict is "helps" or "harms" where the limits leave out 0; "none beyond the margin" only where the test of equivalence shows the effect to be smaller
     than the margin; else "not shown". "cannot be compared": the covariates tell the groups apart for certain, or leave fewer than 8 effective accounts in
@@ -71,12 +75,13 @@ def action_effect(
     Parameters
     ----------
     ds : Dataset
-        Needs `actions` (or a table of one's own) and `subscriptions`; for activation `events`.
+        Needs `actions` (or a table of one's own) and `subscriptions`; for activation `events`, for quick replies `tickets`.
     action : str or DataFrame
-        A kind or name in `actions`, such as "webinar"; only completed ones count where that is on record. Or a table `account_id`, `acted_at`.
+        A kind or name in `actions`, such as "webinar"; only completed ones count where that is on record. Or "quick_reply", or a table `account_id`,
+        `acted_at`.
     outcome : str or DataFrame
-        "retention" (a customer at the end), "renewal" (of the contracts due by then, the share renewed), "expansion" (a higher price by then), "usage" (days with
-        use in the last 28 of the horizon), "activation"; or a table `account_id`, `reached_at`.
+        "retention" (a customer at the end), "renewal" (of the contracts due by then, the share renewed), "expansion" (a higher price by then), "usage" (days
+        with use in the last 28 of the horizon), "activation"; or a table `account_id`, `reached_at`.
     landmark : str or Timedelta
         How long after the trial's beginning an action still counts.
     horizon : str or Timedelta
@@ -90,17 +95,22 @@ def action_effect(
         What would be too small to matter: default 0.05 (5 points) of a share, one day of use.
     value : str or list of str, optional
         Events that activate an account; default: the last of the usual first steps.
+    quick : str or Timedelta
+        Within what time of the case's opening a first reply is quick, on the wall clock.
     conf_level : float
         Level of the limits.
 
     Returns
     -------
     DataFrame
-        Estimates with the keys `verdict` (on the effect's row alone) and `covariate` (on the rows on balance alone). `action_effect` (unit share, days for
-        usage), `n` = treated accounts. `treated_outcome` and `compared_outcome`: the weighted means, facts. `action_effect_naive`: those who ever had the action
-        less those who never did, without trials or adjustment; a fact. `negative_control`: difference in standard deviations; missing for new accounts
-        and without `events`. `e_value`, unit ratio: of the limit nearer to 0, 1 where the limits hold 0; for shares.
-        `balance_before` and `balance`: standardised differences of each covariate; facts. `effective_accounts`: of the smaller group.
+        Estimates with the keys `verdict` (on the effect's row alone) and `covariate` (on the rows on balance alone).
+        `action_effect` (unit share, days for usage), `n` = treated accounts.
+        `treated_outcome` and `compared_outcome`: the weighted means, facts.
+        `action_effect_naive`: those who ever had the action less those who never did, without trials or adjustment; a fact.
+        `negative_control`: difference in earlier use in standard deviations; a missing figure where nobody's earlier use is known.
+        `e_value`, unit ratio: of the limit nearer to 0, and 1 where the limits hold 0; for shares.
+        `effective_accounts`: of the smaller group.
+        `balance_before` and `balance`: standardised differences of each covariate; facts.
 
     Raises
     ------
@@ -125,41 +135,20 @@ def action_effect(
     check_conf_level(conf_level)
     if method not in get_args(Method):
         raise ParameterError(f"method must be 'overlap' or 'match', not {method!r}.")
-    days = {name: round(fixed_days(window, name=name)) for name, window in (("landmark", landmark), ("horizon", horizon))}
-    acted = action_days(ds, action)
+    if margin is not None and not margin > 0:
+        raise ParameterError(f"margin must be above 0, in the unit of the outcome, not {margin!r}.")
+    lengths = {name: round(fixed_days(window, name=name)) for name, window in (("landmark", landmark), ("horizon", horizon))}
+    acted = action_days(ds, action, quick=quick)
     if isinstance(outcome, str) and outcome == "activation":
-        trials, found = new_account_trials(ds, acted, **days, adjust_for=adjust_for, value=value)
+        trials, found = new_account_trials(ds, acted, landmark=lengths["landmark"], horizon=lengths["horizon"], adjust_for=adjust_for, value=value)
     else:
-        trials, known = customer_trials(ds, acted, **days, adjust_for=adjust_for)
-        found = outcome_of(ds, outcome, trials.rows, known)
+        trials, known = customer_trials(ds, acted, landmark=lengths["landmark"], horizon=lengths["horizon"], adjust_for=adjust_for)
+        found = outcome_of(ds, outcome, rows=trials.rows, known=known)
     asked, told = trials.of(pd.Series(found.asked)), found.value[found.asked]
     _check_enough(asked.rows, action)
     compared = _compared(asked, told, method=method, conf_level=conf_level)
     limit = margin if margin is not None else 0.05 if found.unit == "share" else 1.0
-    return _table(asked, told, found, compared, margin=limit, conf_level=conf_level)
-
-
-def action_days(ds: Dataset, action: str | pd.DataFrame) -> pd.DataFrame:
-    """Return `account_id` and local `day` of each completed action of a kind or name, or of each row of a table of one's own.
-
-    Raises
-    ------
-    MissingTableError, MissingColumnsError, ParameterError
-        No `actions`; a table lacks a column; there is no such action.
-    """
-    if isinstance(action, pd.DataFrame):
-        missing = [name for name in ("account_id", "acted_at") if name not in action.columns]
-        if missing:
-            raise MissingColumnsError(missing, action.columns, table="of actions")
-        return pd.DataFrame({"account_id": action["account_id"], "day": local_days(ds, action["acted_at"])})
-    table = relation(ds, "actions")
-    rows = engine_of(ds).run(table.select("account_id", "acted_at", "kind", "action", "completed").order_by(["account_id", "acted_at"]))
-    named = rows[(rows["kind"] == action) | (rows["action"] == action)]
-    if named.empty:
-        known = sorted({*rows["kind"].dropna(), *rows["action"].dropna()})
-        raise ParameterError(f"there is no action {action!r}; there are {', '.join(map(str, known)) or 'none'}.")
-    done = named[named["completed"].isna() | named["completed"].astype("boolean").fillna(True)]
-    return pd.DataFrame({"account_id": done["account_id"], "day": local_days(ds, done["acted_at"])}).reset_index(drop=True)
+    return _table(asked, told, found, found=compared, margin=limit, conf_level=conf_level)
 
 
 def _check_enough(rows: pd.DataFrame, action: Any) -> None:
@@ -215,15 +204,17 @@ def _verdict(found: _Compared, *, margin: float, conf_level: float) -> str:
     effect, control = found.effect, found.control
     if not found.bears:
         return CANNOT
-    if control is not None and not control.conf_low <= 0 <= control.conf_high:
+    if control is not None and (control.conf_low > 0 or control.conf_high < 0):
         return NOT_TRUSTED
+    if np.isnan(effect.conf_low):
+        return NOT_SHOWN
     if effect.conf_low > 0 or effect.conf_high < 0:
         return HELPS if effect.estimate > 0 else HARMS
     shown = tost(effect.estimate, effect.error, low=-margin, high=margin, freedom=effect.freedom).p_value
     return NONE if shown < (1 - conf_level) / 2 else NOT_SHOWN
 
 
-def _table(trials: Trials, outcome: Floats, asked: Outcome, found: _Compared, *, margin: float, conf_level: float) -> pd.DataFrame:
+def _table(trials: Trials, outcome: Floats, asked: Outcome, *, found: _Compared, margin: float, conf_level: float) -> pd.DataFrame:
     effect, rows = found.effect, trials.rows
     n = int(rows.loc[rows["treated"], "account_id"].nunique())
     verdict = {"verdict": [_verdict(found, margin=margin, conf_level=conf_level)]}
@@ -234,9 +225,8 @@ def _table(trials: Trials, outcome: Floats, asked: Outcome, found: _Compared, *,
         estimates({}, metric="compared_outcome", unit=asked.unit, estimate=effect.compared, n=int(rows.loc[~rows["treated"], "account_id"].nunique())),
         estimates({}, metric="action_effect_naive", unit=asked.unit, estimate=_naive(rows, outcome), n=int(rows["account_id"].nunique())),
     ]
-    if found.control is not None:
-        control = {"estimate": found.control.estimate, "conf_low": found.control.conf_low, "conf_high": found.control.conf_high}
-        parts.append(estimates({}, metric="negative_control", unit="ratio", **control, n=int(rows.loc[trials.earlier.notna(), "account_id"].nunique())))
+    if found.bears:
+        parts.append(_control_row(trials, found.control))
     if asked.unit == "share" and found.bears:
         parts.append(estimates({}, metric="e_value", unit="ratio", estimate=_explained(effect), n=n))
     parts.append(estimates({}, metric="effective_accounts", unit="count", estimate=found.effective, n=n))
@@ -244,6 +234,12 @@ def _table(trials: Trials, outcome: Floats, asked: Outcome, found: _Compared, *,
     for metric, values in (("balance_before", found.before), ("balance", found.after)):
         parts.append(estimates(names, metric=metric, unit="ratio", estimate=values, n=len(rows)))
     return stack(parts)
+
+
+def _control_row(trials: Trials, control: Contrast | None) -> pd.DataFrame:
+    there = 0 if control is None else int(trials.rows.loc[trials.earlier.notna(), "account_id"].nunique())
+    limits = {} if control is None else {"conf_low": control.conf_low, "conf_high": control.conf_high}
+    return estimates({}, metric="negative_control", unit="ratio", estimate=np.nan if control is None else control.estimate, **limits, n=there)
 
 
 def _naive(rows: pd.DataFrame, outcome: npt.NDArray[np.float64]) -> float:

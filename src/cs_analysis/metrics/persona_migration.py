@@ -83,8 +83,9 @@ def persona_migration(
       persona at all three, with score limits for pairs. `verdict` is "beyond noise" where these are above 0, else "not shown"; "noise unknown"
       without `repeat`.
 
-    With `refit`, personas are made anew from `now` too, as many, and named after those of `fit` whose centres lie closest (least sum of squares). Rows with
-    `model` "refitted" are by those, and the floor with personas made anew from `repeat`; then
+    With `refit`, personas are made anew from `now` too, as many, on the same scales (logarithms or not), and named after those of `fit` whose centres lie
+    closest (least sum of squares). Rows with `model` "refitted" are by those, and the floor with personas made anew from `repeat`. Their limits take
+    the personas as given and are too narrow by what making them anew adds: go by the verdict of "frozen". Then
 
     * `refit_agreement`: share of the accounts of `now` with the same persona by both.
     * `centre_shift`: centre of the new personas less that of `fit`, in standard deviations of `fit`, with limits from drawing the accounts of each anew as
@@ -94,7 +95,7 @@ def persona_migration(
     Parameters
     ----------
     fit : PersonaFit
-        _Personas, as a rule made from `then`.
+        Personas, as a rule made from `then`.
     then, now : DataFrame
         Features of two dates, one row an account, with the columns of the fit.
     repeat : DataFrame, optional

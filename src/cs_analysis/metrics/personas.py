@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from string import ascii_uppercase
@@ -68,7 +68,7 @@ class PersonaFit(Fit):
     choice, groups
         What `predict` needs of the fit; no groups without structure.
     again : callable
-        `fit_personas` with the choices of this fit, for another table.
+        `fit_personas` with the choices of this fit, also of logarithms, for another table.
     """
 
     verdict: str
@@ -122,6 +122,7 @@ def fit_personas(
     never_used: Literal["split", "keep"] = "split",
     usage: Sequence[str] | None = None,
     missing: Missing = "refuse",
+    units: Mapping[str, float] | None = None,
     most: int = 6,
     null_tables: int = 99,
     rng: int | np.random.Generator = 0,
@@ -156,6 +157,9 @@ def fit_personas(
         The columns for that; default: the usage counts of `health_features` in the table, without those all `columns` that are never negative.
     missing : {"refuse", "complete", "median"}
         What to do with an account that lacks a value: refuse, leave it "unassigned", or put in the median.
+    units : mapping, optional
+        Units of the logarithm by feature, as in `.prepared` of another fit (missing: as it is); of others they are chosen by the skewness. Personas of two
+        tables can be compared only on the same scales.
     most : int
         Largest number of groups that is tried, at most a tenth of the accounts.
     null_tables : int
@@ -194,7 +198,7 @@ def fit_personas(
     level, source = check_conf_level(conf_level), generator(rng)
     _check(k=k, method=method, never_used=never_used, missing=missing, most=most, null_tables=null_tables, level=level)
     asked = chosen(features, columns=columns, usage=usage, split=never_used == "split", missing=missing)
-    choice, scales = _varying(features, asked)
+    choice, scales = _varying(features, asked, units or {})
     table = persona_rows(features, choice)
     refuse_missing(table, choice)
     values = _filled(table.numbers, scales)
@@ -228,7 +232,16 @@ def fit_personas(
         prepared=_prepared_table(scales, dropped),
         choice=choice,
         groups=found,
-        again=partial(fit_personas, method=method, columns=choice.names, never_used=never_used, usage=choice.usage or None, missing=missing, most=most),
+        again=partial(
+            fit_personas,
+            method=method,
+            columns=choice.names,
+            never_used=never_used,
+            usage=choice.usage or None,
+            missing=missing,
+            units={column.name: column.unit for column in scales},
+            most=most,
+        ),
     )
 
 
@@ -243,11 +256,11 @@ def _check(*, k: int | None, method: str, never_used: str, missing: str, most: i
         raise ParameterError(f"null_tables must be at least {round(1 / (1 - level)) - 1} to judge at conf_level={level}, not {null_tables!r}.")
 
 
-def _varying(features: pd.DataFrame, asked: Choice) -> tuple[Choice, Scales]:
+def _varying(features: pd.DataFrame, asked: Choice, units: Mapping[str, float]) -> tuple[Choice, Scales]:
     """Return the features that vary among the accounts not set apart, and how they are prepared."""
     table = persona_rows(features, asked)
     known = ((name, column[~table.never & ~np.isnan(column)]) for name, column in zip(asked.names, table.numbers.T, strict=True))
-    made = [prepared_column(name, column) for name, column in known if len(column)]
+    made = [prepared_column(name, column, unit=units.get(name)) for name, column in known if len(column)]
     scales = tuple(column for column in made if column is not None)
     if len(scales) < 2:
         varying = ", ".join(column.name for column in scales) or "none"

@@ -32,6 +32,15 @@ def test_a_skewed_column_with_a_negative_value_is_taken_as_it_is() -> None:
     assert np.isnan(column.unit)
 
 
+def test_a_unit_that_is_given_is_taken() -> None:
+    values = np.array([0.0, 3.0, 5.0, 9.0])
+    logged, plain = (prepared_column("users", values, unit=unit) for unit in (2.0, np.nan))
+    assert logged is not None
+    assert plain is not None
+    assert logged.mean == pytest.approx(np.clip(np.log1p(values / 2), logged.low, logged.high).mean())
+    assert plain.mean == pytest.approx(np.clip(values, plain.low, plain.high).mean())
+
+
 def test_the_outer_hundredth_is_drawn_in() -> None:
     values = np.arange(101.0)
     column = prepared_column("rank", values)

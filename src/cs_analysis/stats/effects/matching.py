@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+
 import numpy as np
 import numpy.typing as npt
 from scipy import special
@@ -32,17 +34,47 @@ def matched_pairs(treated: Flags, chance: Floats, *, caliper: float = CALIPER) -
     """
     odds = np.log(chance) - np.log1p(-chance)
     mine, others = np.flatnonzero(treated), np.flatnonzero(~treated)
-    apart = np.abs(odds[mine][:, None] - odds[others][None, :])
-    rows, columns = np.nonzero(apart <= caliper * odds.std() + 1e-12)
-    order = np.lexsort((columns, rows, apart[rows, columns]))
-    taken_rows, taken_columns, pairs = set(), set(), []
-    for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
-        if row not in taken_rows and column not in taken_columns:
-            taken_rows.add(row)
-            taken_columns.add(column)
-            pairs.append((row, column))
-    chosen = np.array(pairs, dtype="int64").reshape(-1, 2)
-    return mine[chosen[:, 0]], others[chosen[:, 1]]
+    others = others[np.argsort(odds[others], kind="stable")]
+    pairs = _nearest_first(odds[mine], odds[others], furthest=caliper * odds.std() + 1e-12)
+    return mine[pairs[:, 0]], others[pairs[:, 1]]
+
+
+def _nearest_first(values: Floats, partners: Floats, *, furthest: float) -> Integers:
+    """Return pairs of rows, the nearest first, each once; `partners` rise. A value asks its nearest free neighbours until one is its own."""
+    below, above = [np.arange(len(partners) + 1) for _ in range(2)]  # place of the next free partner at or below (shifted by one), at or above
+    start = np.searchsorted(partners, values)
+    queue: list[tuple[float, int, int]] = []
+
+    def ask(row: int) -> None:
+        places = (_free(below, start[row]) - 1, _free(above, start[row]))
+        for place in places:
+            if 0 <= place < len(partners) and (apart := abs(float(values[row] - partners[place]))) <= furthest:
+                heapq.heappush(queue, (apart, row, int(place)))
+
+    for row in range(len(values)):
+        ask(row)
+    given, taken, pairs = np.zeros(len(values), "bool"), np.zeros(len(partners), "bool"), []
+    while queue:
+        _, row, place = heapq.heappop(queue)
+        if given[row]:
+            continue
+        if taken[place]:
+            ask(row)
+            continue
+        given[row] = taken[place] = True
+        below[place + 1], above[place] = place, place + 1
+        pairs.append((row, place))
+    return np.array(pairs, dtype="int64").reshape(-1, 2)
+
+
+def _free(following: Integers, place: int) -> int:
+    """Return the free place that a place leads to, and shorten the way to it."""
+    end = place
+    while following[end] != end:
+        end = following[end]
+    while following[place] != end:
+        following[place], place = end, following[place]
+    return int(end)
 
 
 def matched_contrast(outcome: Floats, pairs: tuple[Integers, Integers], *, clusters: Integers, conf_level: float = 0.95) -> Contrast:
@@ -59,7 +91,7 @@ def matched_contrast(outcome: Floats, pairs: tuple[Integers, Integers], *, clust
     sums = np.bincount(code, away - difference)
     count = len(sums)
     error = float(np.sqrt((sums**2).sum() * count / max(count - 1, 1)) / len(away))
-    reach = special.stdtrit(max(count - 1, 1), (1 + conf_level) / 2) * error
+    reach = special.stdtrit(max(count - 1, 1), (1 + conf_level) / 2) * error if error > 0 else np.nan
     return Contrast(difference, difference - reach, difference + reach, error, max(count - 1.0, 1.0), float(first.mean()), float(second.mean()))
 
 

@@ -26,9 +26,9 @@ class Contrast(NamedTuple):
 def overlap_contrast(outcome: Floats, treated: Flags, fit: Propensity, *, clusters: npt.NDArray[np.int64], conf_level: float = 0.95) -> Contrast:
     """Return the difference of the mean outcomes of treated and others, each weighted with the chance of having been the other.
 
-    A treated unit weighs 1 - e, another one e, where e is the chance of being treated. The covariates of the two groups then have exactly equal means; units that
-    were sure to be treated, or not to be, hardly count. The limits are those of an estimating equation that includes the regression for e, summed over
-    clusters, with Student's t for the effective number of clusters of the smaller group.
+    A treated unit weighs 1 - e, another one e, where e is the chance of being treated. The covariates of the two groups then have exactly equal means;
+    units that were sure to be treated, or not to be, hardly count. The limits are those of an estimating equation that includes the regression for e, summed
+    over clusters, with Student's t for the effective number of clusters of the smaller group.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def overlap_contrast(outcome: Floats, treated: Flags, fit: Propensity, *, cluste
     there = np.unique(clusters).size
     error = float(np.sqrt((influence**2).sum() * there / max(there - 1, 1)))
     freedom = max(min(effective_clusters(weight[group], clusters[group]) for group in (treated, ~treated)) - 1, 1.0)
-    reach = special.stdtrit(freedom, (1 + conf_level) / 2) * error
+    reach = special.stdtrit(freedom, (1 + conf_level) / 2) * error if error > 0 else np.nan  # where all are alike nothing is known of how they differ
     difference = means[0] - means[1]
     return Contrast(difference, difference - reach, difference + reach, error, freedom, *means)
 

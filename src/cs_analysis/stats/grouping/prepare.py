@@ -34,7 +34,7 @@ class Column(NamedTuple):
 
     def scaled(self, values: Floats, *, drawn_in: bool = True) -> Floats:
         """Return values in standard deviations."""
-        shaped = values if np.isnan(self.unit) else np.log1p(np.maximum(values, 0) / self.unit)
+        shaped = _shaped(values, self.unit)
         return np.asarray(((np.clip(shaped, self.low, self.high) if drawn_in else shaped) - self.mean) / self.sd)
 
     def original(self, scaled: Floats) -> Floats:
@@ -43,14 +43,16 @@ class Column(NamedTuple):
         return shaped if np.isnan(self.unit) else np.asarray(np.expm1(shaped) * self.unit)
 
 
-def prepared_column(name: str, values: Floats) -> Column | None:
+def prepared_column(name: str, values: Floats, *, unit: float | None = None) -> Column | None:
     """Return how a column without missing values is prepared, or nothing where it is constant once far values are drawn in.
 
-    The unit of the logarithm is the lower decile of the positive values, so that a column in euros and the same one in cents are prepared alike.
+    The unit of the logarithm is the lower decile of the positive values, so that a column in euros and the same one in cents are prepared alike. A unit may
+    be given (missing: no logarithm).
     """
-    logged = values.min() >= 0 and _skewness(values) > SKEWED
-    unit = float(np.quantile(values[values > 0], 0.1)) if logged else np.nan
-    shaped = np.log1p(values / unit) if logged else values
+    if unit is None:
+        logged = values.min() >= 0 and _skewness(values) > SKEWED
+        unit = float(np.quantile(values[values > 0], 0.1)) if logged else np.nan
+    shaped = _shaped(values, unit)
     low, high = (float(limit) for limit in np.quantile(shaped, [TAIL, 1 - TAIL]))
     inner = np.clip(shaped, low, high)
     mean, sd = float(inner.mean()), float(inner.std())
@@ -62,6 +64,10 @@ def prepared_column(name: str, values: Floats) -> Column | None:
 def scaled(columns: tuple[Column, ...], values: Floats, *, drawn_in: bool = True) -> Floats:
     """Return a matrix whose columns are prepared."""
     return np.column_stack([column.scaled(values[:, place], drawn_in=drawn_in) for place, column in enumerate(columns)])
+
+
+def _shaped(values: Floats, unit: float) -> Floats:
+    return values if np.isnan(unit) else np.log1p(np.maximum(values, 0) / unit)
 
 
 def _skewness(values: Floats) -> float:
