@@ -101,6 +101,7 @@ def _add_report(verbs: Any) -> None:
     about = "what to do with rows that break the contract: stop (default), or set them aside with their reasons and go on"
     parser.add_argument("--on-error", choices=("raise", "quarantine"), default="raise", help=about)
     _add_timeout(parser)
+    parser.add_argument("--jobs", type=_jobs, metavar="N", help="how many reports run side by side (default: one for each core)")
     _add_reading(parser)
 
 
@@ -190,6 +191,12 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
+def _jobs(text: str) -> int:
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0, not {text!r}")
+    return int(text)
+
+
 def _check(arguments: argparse.Namespace) -> int:
     from cs_analysis.data.reading import check_dataset
 
@@ -268,7 +275,7 @@ def _report(arguments: argparse.Namespace) -> int:
     from cs_analysis.report.pack import run_pack
 
     reading = ("data", "as_of", "timezone", "currency", "on_error")
-    options = (*reading, "out", "period", "by", "conf_level", "language", "only", "observed_from", "previous", "history", "timeout")
+    options = (*reading, "out", "period", "by", "conf_level", "language", "only", "observed_from", "previous", "history", "timeout", "jobs")
     result = run_pack(**{name: getattr(arguments, name) for name in options}, progress=_progress())
     for name, error in result.errors.items():
         _say(f"the report {name} is incomplete: {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import time
 from collections import deque
@@ -21,7 +22,7 @@ from nbformat import NotebookNode
 from cs_analysis import __version__, glossary
 from cs_analysis.data.dataset import Dataset
 from cs_analysis.data.fingerprint import fingerprint
-from cs_analysis.errors import ReportError
+from cs_analysis.errors import ParameterError, ReportError
 from cs_analysis.report import markup
 from cs_analysis.report.collect import collected, collected_lists
 from cs_analysis.report.execution import execute
@@ -115,6 +116,21 @@ def run_batch(
             tell_changes(folder, before, languages={result.run.report.name: result.run.language for result in results})
         place = move(folder, out, complete=not errors)
     return PackResult(place, place / "index.html", not errors, errors)
+
+
+def checked_jobs(jobs: int | None) -> int:
+    """Return how many reports may run side by side: what was asked for, or as many as there are cores that this process may use.
+
+    Raises
+    ------
+    ParameterError
+        It is not a whole number above 0.
+    """
+    if jobs is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if type(jobs) is not int or jobs < 1:
+        raise ParameterError(f"jobs must be a whole number above 0, not {jobs!r}.")
+    return jobs
 
 
 def _run_all(runs: Sequence[Run], folder: Path, *, timeout: int | None, jobs: int, progress: Progress) -> list[_Result]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from cs_analysis.data.reading import Moment, OnError, read_dataset
 from cs_analysis.errors import ParameterError
-from cs_analysis.report.batch import PackResult, Progress, Run, run_batch
+from cs_analysis.report.batch import PackResult, Progress, Run, checked_jobs, run_batch
 from cs_analysis.report.figures import read_figures
 from cs_analysis.report.history import record_history
 from cs_analysis.report.notebooks import Report, list_reports
@@ -36,6 +36,7 @@ def run_pack(
     previous: str | Path | None = None,
     history: str | Path | None = None,
     timeout: int | None = None,
+    jobs: int | None = None,
     progress: Progress = None,
 ) -> PackResult:
     """Run every report that comes with the package and write one folder: pages, an index, numbers and a manifest.
@@ -75,6 +76,8 @@ def run_pack(
         Table of the headline figures of all periods, to which this one's are added, or in which they are replaced. Default: `history.csv` beside the pack.
     timeout : int, optional
         Seconds a cell may run; one that runs longer fails. Default: as long as it takes.
+    jobs : int, optional
+        How many reports run side by side; default: as many as there are cores to use.
     progress : callable, optional
         Called with a line of text before and after each report.
 
@@ -112,9 +115,10 @@ def run_pack(
         "observed_from": observed_from,
     }
     runs = [_run(report, wanted) for report in _chosen(only)]
+    side_by_side = checked_jobs(jobs)
     ds = read_dataset(data, as_of=as_of, timezone=timezone, currency=currency, on_error=on_error)
     month, earlier = reported_month(ds, period), _earlier(previous, Path(out))
-    result = run_batch(runs, ds, Path(out), month=month, previous=earlier, timeout=timeout, progress=progress)
+    result = run_batch(runs, ds, Path(out), month=month, previous=earlier, timeout=timeout, jobs=side_by_side, progress=progress)
     if result.ok:
         aside = record_history(Path(history) if history else result.folder.parent / "history.csv", result.folder, period=month)
         if aside and progress:

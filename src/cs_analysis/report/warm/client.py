@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 BATCH_ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -21,6 +22,7 @@ BATCH_ENVIRONMENT = {
 }
 START_SECONDS = 120  # on a machine with much else to do
 FORK_SECONDS = 30
+_PARENT = (str(Path(__file__).with_name("parent.py")),)  # as a file, so that it can take itself off the places to import from
 _WITH_ITS_OWN_VALUE = ("MPLBACKEND", "TMPDIR")  # read anew by each kernel, so not to be settled by the parent's imports
 
 
@@ -80,7 +82,7 @@ def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Start the parent and return it with the socket to it, when all is imported."""
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     inherited = {name: value for name, value in os.environ.items() if name not in _WITH_ITS_OWN_VALUE}
-    command = [sys.executable, "-P", "-m", "cs_analysis.report.warm.parent", str(theirs.fileno())]
+    command = [sys.executable, *_PARENT, str(theirs.fileno())]
     with theirs:
         process = subprocess.Popen(
             command, pass_fds=[theirs.fileno()], env={**inherited, **BATCH_ENVIRONMENT}, cwd="/", stdin=subprocess.DEVNULL, start_new_session=True

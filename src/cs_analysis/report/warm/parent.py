@@ -1,6 +1,6 @@
 """The process that warm kernels are forked from. It imports what reports need, keeps to one thread, and waits for orders on a socket.
 
-Usage: python -P -m cs_analysis.report.warm.parent DESCRIPTOR
+Usage: python parent.py DESCRIPTOR
 
 An order is one packet: command, environment and working directory as JSON, and three descriptors, a channel and the kernel's stdout
 and stderr. On the channel go the kernel's id and later its exit code one way, and signals for it, a byte each, the other way. When
@@ -32,11 +32,13 @@ LIBRARIES = (
     "IPython.core.pylabtools",
     "babel.numbers",
     "cs_analysis.report.page",
+    "cs_analysis.report.warm.pipe",
     "duckdb",
     "formulaic",
     "ibis.backends.duckdb",
     "ipykernel.kernelapp",
     "ipykernel.zmqshell",
+    "ipykernel_launcher",
     "lifelines",
     "matplotlib.backends.backend_agg",
     "matplotlib.pyplot",
@@ -51,6 +53,8 @@ _FIRST_TO_GO = b"500"  # when memory runs out, a kernel goes before its parent a
 
 def main(descriptor: int) -> None:
     """Import, and hand out forks until the socket closes; in a fork, be the kernel."""
+    if not sys.flags.safe_path:
+        del sys.path[0]  # the folder of this file, from which nothing is to be imported
     with socket.socket(fileno=descriptor) as control:
         for name in (*LIBRARIES, *_own_modules()):
             import_module(name)
@@ -199,15 +203,19 @@ def _signal(pid: int, number: int) -> None:
 
 def become_kernel(order: dict[str, Any]) -> None:
     """Run the kernel of an order in this process, which differs from a new one in what it need not import any more."""
-    import matplotlib as mpl  # noqa: PLC0415 - this and the next are there by now
-    from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415
+    import ipykernel_launcher  # noqa: PLC0415 - these are there by now
+    import matplotlib as mpl  # noqa: PLC0415
+    from ipykernel import kernelapp  # noqa: PLC0415
+
+    from cs_analysis.report.warm.pipe import PrivateIOPubThread  # noqa: PLC0415
 
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["env"], JPY_PARENT_PID=str(os.getppid()))
     _start_afresh()
-    sys.argv = order["command"][2:]
-    app = IPKernelApp.instance(parent_handle=os.getppid())
+    sys.argv = [ipykernel_launcher.__file__, *order["command"][3:]]
+    vars(kernelapp)["IOPubThread"] = PrivateIOPubThread
+    app = kernelapp.IPKernelApp.instance(parent_handle=os.getppid())
     app.initialize(sys.argv[1:])  # type: ignore[no-untyped-call]
     mpl.rcParams["backend"] = os.environ["MPLBACKEND"]  # as importing it now would; set by the kernel, and needs its shell
     app.start()  # type: ignore[no-untyped-call]
