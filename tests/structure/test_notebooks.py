@@ -84,9 +84,9 @@ def test_nothing_of_the_machine_is_in_it(path: Path) -> None:
     assert ABSOLUTE_PATH.findall(path.read_text()) == []
 
 
-def test_every_figure_has_its_words_and_leaves_no_repr(outputs: list[nbformat.NotebookNode]) -> None:
+def test_every_figure_has_its_words_and_leaves_no_repr(outputs: list[nbformat.NotebookNode], path: Path) -> None:
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
-    assert pictures
+    assert pictures or path.stem == "scorecard"  # whose figures are numbers
     assert [output.data["text/plain"] for output in pictures if len(output.metadata.get("image/png", {}).get("alt", "")) < 10] == []
     texts = [str(output.get("text", "")) + str(output.get("data", {}).get("text/plain", "")) for output in outputs]
     assert [text for text in texts if "<Axes" in text or "<Figure" in text] == []
