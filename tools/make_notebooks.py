@@ -17,6 +17,7 @@ import cs_analysis as cs
 from cs_analysis.report.execution import execute
 from cs_analysis.report.notebooks import read_report
 from cs_analysis.report.stored import store
+from cs_analysis.report.warm import warm_kernels
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = (*sorted((ROOT / "notebooks" / "reports").glob("*.ipynb")), ROOT / "notebooks" / "gallery.ipynb")
@@ -54,4 +55,5 @@ def make_sample() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with warm_kernels():
+        sys.exit(main(sys.argv[1:]))
