@@ -14,7 +14,7 @@ import signal
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ from cs_analysis.errors import CSAnalysisError, ParameterError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from cs_analysis.report.batch import PackResult
 
 FINE, FOUND_ERRORS, USAGE, WORSE, BROKEN_OFF = 0, 1, 2, 3, 130
 LANGUAGES = ("en", "de", "tr")
@@ -86,20 +88,24 @@ def _add_verb(verbs: Any, name: str, *, verb: Callable[[argparse.Namespace], int
 
 def _add_report(verbs: Any) -> None:
     parser = _add_verb(verbs, "report", verb=_report, about="run every report on a folder of tables and write their pages")
-    _add_data(parser)
-    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the pages go")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="file that says what to run, such as reports.toml; options given here come before it")
+    _add_data(parser, required=False)
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the pages go")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="run these reports alone (see `list`), or these reviews")
-    parser.add_argument("--period", help="the period reported on, such as 2026-10 (default: the last month that is over)")
+    parser.add_argument(
+        "--period",
+        help="month reported on, such as 2026-10 (default: the last one over); with --config also last-month, last-quarter, 2026-Q3",
+    )
     parser.add_argument("--by", metavar="COLUMN", help="column of accounts to group by")
     about = "instead of the reports, a business review of each account ('account'), or of the accounts of each value of a column, such as csm"
     parser.add_argument("--each", metavar="COLUMN", help=about)
-    parser.add_argument("--conf-level", type=float, default=0.95, metavar="LEVEL", help="level of the intervals (default: 0.95)")
-    parser.add_argument("--language", choices=LANGUAGES, default="en", help="language of the pages (default: en)")
+    parser.add_argument("--conf-level", type=float, metavar="LEVEL", help="level of the intervals (default: 0.95)")
+    parser.add_argument("--language", choices=LANGUAGES, help="language of the pages (default: en)")
     parser.add_argument("--observed-from", metavar="DATE", help="first day from which leavers are on record, if customers go back further")
     parser.add_argument("--previous", type=Path, metavar="FOLDER", help="earlier pack that the pages compare with (default: the one that is replaced)")
     parser.add_argument("--history", type=Path, metavar="FILE", help="table of the figures of all periods (default: history.csv beside the pack)")
     about = "what to do with rows that break the contract: stop (default), or set them aside with their reasons and go on"
-    parser.add_argument("--on-error", choices=("raise", "quarantine"), default="raise", help=about)
+    parser.add_argument("--on-error", choices=("raise", "quarantine"), help=about)
     _add_timeout(parser)
     parser.add_argument("--jobs", type=_jobs, metavar="N", help="how many reports run side by side (default: one for each core)")
     _add_reading(parser)
@@ -151,14 +157,14 @@ def _add_list(verbs: Any) -> None:
     _add_verb(verbs, "list", verb=_list, about="list the reports and their parameters")
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", required=True, metavar="FOLDER", help="folder of tables or DuckDB file")
-    _add_as_of(parser)
+def _add_data(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    parser.add_argument("--data", required=required, metavar="FOLDER", help="folder of tables or DuckDB file, or env:NAME")
+    _add_as_of(parser, required=required)
 
 
-def _add_as_of(parser: argparse.ArgumentParser) -> None:
+def _add_as_of(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     about = "last day that counts, such as 2026-10-31, or an instant with its offset; nothing later changes a result"
-    parser.add_argument("--as-of", required=True, type=_moment, metavar="DATE", help=about)
+    parser.add_argument("--as-of", required=required, type=_moment, metavar="DATE", help=about)
 
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
@@ -270,13 +276,39 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    missing = [f"--{name.replace('_', '-')}" for name in ("data", "as_of", "out") if getattr(arguments, name) is None]
+    if arguments.config:
+        return _periodic(arguments)
+    if missing:
+        raise ParameterError(f"the following arguments are required: {', '.join(missing)}, or --config.")
     if arguments.each:
         return _reviews(arguments)
     from cs_analysis.report.pack import run_pack
 
-    reading = ("data", "as_of", "timezone", "currency", "on_error")
-    options = (*reading, "out", "period", "by", "conf_level", "language", "only", "observed_from", "previous", "history", "timeout", "jobs")
-    result = run_pack(**{name: getattr(arguments, name) for name in options}, progress=_progress())
+    return _told(run_pack(**_given(arguments, *PACK_OPTIONS), progress=_progress()))
+
+
+PACK_OPTIONS = (
+    *("data", "as_of", "timezone", "currency", "on_error", "out", "period", "by", "conf_level"),
+    *("language", "only", "observed_from", "previous", "history", "timeout", "jobs"),
+)
+
+
+def _given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return the options that were given."""
+    return {name: value for name in names if (value := getattr(arguments, name)) is not None}
+
+
+def _periodic(arguments: argparse.Namespace) -> int:
+    from cs_analysis.report.periodic import run_config
+
+    if arguments.each:
+        raise ParameterError("--each goes with --data, --as-of and --out, not with --config.")
+    results = run_config(arguments.config, now=datetime.now(UTC), given=_given(arguments, *PACK_OPTIONS), progress=_progress())
+    return max([_told(result) for result in results])
+
+
+def _told(result: PackResult) -> int:
     for name, error in result.errors.items():
         _say(f"the report {name} is incomplete: {error}")
     print(f"The reports: {result.index}")
@@ -287,7 +319,7 @@ def _reviews(arguments: argparse.Namespace) -> int:
     from cs_analysis.report.reviews.each import run_each
 
     options = ("data", "as_of", "out", "each", "only", "language", "timezone", "currency", "on_error")
-    result = run_each(**{name: getattr(arguments, name) for name in options}, progress=_progress())
+    result = run_each(**_given(arguments, *options), progress=_progress())
     print(f"The reviews: {result.index}")
     return FINE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -20,7 +20,8 @@ from cs_analysis.data.findings import Finding, findings_table
 from cs_analysis.data.local_days import time_zone
 from cs_analysis.data.money import reporting_currency
 from cs_analysis.data.quarantine import write_quarantine
-from cs_analysis.data.sources import open_source
+from cs_analysis.data.references import hidden, resolved
+from cs_analysis.data.sources import Raw, open_source
 from cs_analysis.data.surveys import SCALES, Scale
 from cs_analysis.data.typed import Typed, typed_table
 from cs_analysis.errors import ContractError, ParameterError
@@ -73,7 +74,8 @@ def read_dataset(
     ----------
     source : path or mapping
         A folder with one file a table (`accounts.csv`, `.csv.gz`, `.parquet`, or a folder of Parquet parts), a DuckDB
-        file, or a mapping of table names to pandas, polars or Arrow frames.
+        file, or a mapping of table names to pandas, polars or Arrow frames; "env:NAME" stands for the path that an environment
+        variable holds, which no message then shows.
     as_of : date, str or Timestamp
         A date means the end of that day in the calendar's zone, a Timestamp with zone that instant. Rows dated later are
         kept out and counted; values recorded later are missing.
@@ -167,7 +169,7 @@ def _load(source: object, frame: _Frame, *, remove: bool) -> _Loaded:
     calendar = frame.calendar or Calendar(timezone=frame.timezone or "UTC")
     moment = calendar.end_of(frame.as_of)
     engine = Engine()
-    raws, found = open_source(engine, source)
+    raws, found = _opened(engine, source)
     seen = [finding.table for finding in found]
     tables: dict[str, Typed] = {}
     for name, raw in raws.items():
@@ -180,6 +182,17 @@ def _load(source: object, frame: _Frame, *, remove: bool) -> _Loaded:
     silent = [finding for name in FEEDS if name in known for finding in feed_findings(engine, name, known[name], as_of=moment)]
     findings = (*found, *inspection.findings, *unconvertible, *silent)
     return _Loaded(engine, moment, calendar, used, tables, inspection.remaining, inspection.rejected, findings)
+
+
+def _opened(engine: Engine, source: object) -> tuple[dict[str, Raw], list[Finding]]:
+    """Open a source; what is told of one that an environment variable names holds the variable's name in place of the path."""
+    path = resolved(source)
+    try:
+        raws, found = open_source(engine, path)
+    except ParameterError as error:
+        told = hidden(str(error), source)
+        raise ParameterError(told) from (error if told == str(error) else None)
+    return raws, [replace(finding, example=hidden(finding.example, source), what_to_do=hidden(finding.what_to_do, source)) for finding in found]
 
 
 def _check_arguments(timezone: str | None, currency: str | None) -> None:
@@ -202,6 +215,7 @@ def _where(finding: Finding) -> str:
 
 
 def _quarantine_folder(source: object) -> Path:
+    source = resolved(source)
     if isinstance(source, str | Path):
         path = Path(source)
         return path / "quarantine" if path.is_dir() else path.with_name(path.name + ".quarantine")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cs_analysis.data.reading import Moment, OnError, read_dataset
+from cs_analysis.data.references import handed_on
 from cs_analysis.errors import ParameterError
 from cs_analysis.report.batch import PackResult, Progress, Run, checked_jobs, run_batch
 from cs_analysis.report.figures import read_figures
 from cs_analysis.report.history import record_history
-from cs_analysis.report.notebooks import Report, list_reports
+from cs_analysis.report.notebooks import Report, find_report, list_reports
 from cs_analysis.report.page import reported_month
 from cs_analysis.report.parameters import checked_parameters
 from cs_analysis.report.run import moment_text
@@ -37,6 +38,7 @@ def run_pack(
     history: str | Path | None = None,
     timeout: int | None = None,
     jobs: int | None = None,
+    parameters: Mapping[str, Any] | None = None,
     progress: Progress = None,
 ) -> PackResult:
     """Run every report that comes with the package and write one folder: pages, an index, numbers and a manifest.
@@ -47,7 +49,7 @@ def run_pack(
     Parameters
     ----------
     data : path
-        Folder of tables or DuckDB file.
+        Folder of tables or DuckDB file, or "env:NAME" for the path that an environment variable holds; its name alone is written down.
     as_of : date, str or Timestamp
         Last day or instant that counts.
     out : path
@@ -61,7 +63,7 @@ def run_pack(
     language : {"en", "de", "tr"}
         Language of numbers, labels and definitions.
     only : sequence of str, optional
-        Names of the reports to run.
+        Names of the reports to run, or paths of notebooks.
     timezone, currency : str, optional
         As in `read_dataset`.
     on_error : {"raise", "quarantine"}
@@ -78,6 +80,8 @@ def run_pack(
         Seconds a cell may run; one that runs longer fails. Default: as long as it takes.
     jobs : int, optional
         How many reports run side by side; default: as many as there are cores to use.
+    parameters : mapping, optional
+        Values for further parameters of reports that declare them; under the name of a report, a mapping of values for that report alone.
     progress : callable, optional
         Called with a line of text before and after each report.
 
@@ -103,7 +107,7 @@ def run_pack(
         print(result.index)
     """
     wanted: dict[str, Any] = {
-        "data": str(Path(data).resolve()),
+        "data": handed_on(data),
         "as_of": moment_text(as_of),
         "period": period,
         "by": by,
@@ -114,7 +118,7 @@ def run_pack(
         "on_error": on_error,
         "observed_from": observed_from,
     }
-    runs = [_run(report, wanted) for report in _chosen(only)]
+    runs = _runs(_chosen(only), wanted, parameters or {})
     side_by_side = checked_jobs(jobs)
     ds = read_dataset(data, as_of=as_of, timezone=timezone, currency=currency, on_error=on_error)
     month, earlier = reported_month(ds, period), _earlier(previous, Path(out))
@@ -136,12 +140,30 @@ def _earlier(previous: str | Path | None, out: Path) -> Path:
 
 def _chosen(only: Sequence[str] | None) -> list[Report]:
     reports = {report.name: report for report in list_reports()}
-    unknown = [name for name in only or () if name not in reports]
+    own = [find_report(name) for name in only or () if str(name).endswith(".ipynb")]
+    unknown = [name for name in only or () if name not in reports and not str(name).endswith(".ipynb")]
     if unknown:
         raise ParameterError(f"there is no report {', '.join(map(repr, unknown))}; there are {', '.join(reports)}.")
-    return [report for name, report in reports.items() if only is None or name in only]
+    chosen = [*(report for name, report in reports.items() if only is None or name in only), *own]
+    names = [report.name for report in chosen]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ParameterError(f"each report of a pack must have a name of its own; {', '.join(twice)} is there several times. Rename the notebook.")
+    return chosen
 
 
-def _run(report: Report, wanted: dict[str, Any]) -> Run:
+def _runs(reports: Sequence[Report], wanted: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[Run]:
+    """Return each report with its values: those of the pack, the general ones where it declares them, and its own, every one of which it must declare."""
+    general = {name: value for name, value in parameters.items() if not isinstance(value, Mapping)}
+    names, declared = {report.name for report in reports}, {name for report in reports for name in report.parameters}
+    stray = [*(name for name in general if name not in declared), *(name for name in parameters if name not in general and name not in names)]
+    twice = [name for name in general if name in wanted]
+    if stray or twice:
+        told = [f"{name} is no parameter or report of this pack" for name in stray] + [f"{name} is an option of its own" for name in twice]
+        raise ParameterError(f"parameters must be those of the reports: {'; '.join(told)}. See `cs-analysis list`.")
+    return [_run(report, {**wanted, **general}, parameters.get(report.name, {})) for report in reports]
+
+
+def _run(report: Report, wanted: Mapping[str, Any], own: Mapping[str, Any]) -> Run:
     given = {name: value for name, value in wanted.items() if name in report.parameters}
-    return Run(report, checked_parameters(report.parameters, given, name=report.name))
+    return Run(report, checked_parameters(report.parameters, {**given, **own}, name=report.name))

@@ -71,6 +71,11 @@ def is_complete(folder: Path) -> bool:
     return manifest(folder).get("status") == "complete"
 
 
+def is_pack(folder: Path) -> bool:
+    """Return whether a folder holds a pack and nothing else."""
+    return bool(manifest(folder)) and _foreign(folder) is None
+
+
 def incomplete(out: Path) -> Path:
     """Return where a pack with failed reports goes as long as `out` holds a complete one."""
     return out.with_name(f"{out.name}.incomplete")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cs_analysis.data.reading import Moment, read_dataset
+from cs_analysis.data.references import handed_on
 from cs_analysis.errors import ParameterError
 from cs_analysis.report.batch import Progress, Run, run_batch
 from cs_analysis.report.notebooks import find_report, list_reports
@@ -77,7 +78,7 @@ def run_report(
         print(result.page)
     """
     report = find_report(notebook)
-    own = {"data": str(Path(data).resolve()), "as_of": moment_text(as_of)}
+    own = {"data": handed_on(data), "as_of": moment_text(as_of)}
     twice = [name for name in own if name in (parameters or {})]
     if twice:
         raise ParameterError(f"{' and '.join(twice)} must be given once, as an option of its own and not among the parameters.")
