@@ -81,6 +81,11 @@ def soon(condition: Any, seconds: float = 20) -> bool:
 
 @pytest.fixture(scope="module")
 def small() -> cs.Dataset:
+    return one_account()
+
+
+def one_account() -> cs.Dataset:
+    """Return a dataset; threads do not share one."""
     accounts = pd.DataFrame({"account_id": ["a"], "started_at": pd.to_datetime(["2026-01-01"], utc=True)})
     return cs.read_dataset({"accounts": accounts}, as_of="2026-10-31")
 
@@ -226,14 +231,14 @@ class TestEnds:
         batch.wait()
         assert soon(lambda: is_gone(kernel) and is_gone(parent))
 
-    def test_batches_at_the_same_time_do_not_mind_each_other(self, parent: int, tmp_path: Path, small: cs.Dataset) -> None:
+    def test_batches_at_the_same_time_do_not_mind_each_other(self, parent: int, tmp_path: Path) -> None:
         sources = "import os; assert os.getppid() == " + str(parent), "import time; time.sleep(1)"
         done: dict[str, bool] = {}
 
         def batch(name: str) -> None:
             folder = tmp_path / name
             folder.mkdir()
-            done[name] = run_batch([notebook(folder, "one", *sources), notebook(folder, "two", *sources)], small, folder / "out", jobs=2).ok
+            done[name] = run_batch([notebook(folder, "one", *sources), notebook(folder, "two", *sources)], one_account(), folder / "out", jobs=2).ok
 
         threads = [threading.Thread(target=batch, args=(name,)) for name in ("a", "b")]
         for thread in threads:
