@@ -237,7 +237,7 @@ ONE = pd.DataFrame({"account_id": ["ht00"], "acted_at": ["2026-02-05"]})
         ({"action": ONE}, NotEnoughDataError, "1 had the action"),
         ({"action": ONE.assign(acted_at=None)}, ParameterError, "row 0 is not so, 1 in all"),
         (
-            {"action": pd.concat([ONE.assign(account_id="nobody"), ONE.assign(acted_at="soon")])},
+            {"action": ONE.assign(account_id="nobody", acted_at="soon")},
             ParameterError,
             "in the data; row 0 .*; every row must have a moment",
         ),

@@ -78,21 +78,22 @@ def action_days(ds: Dataset, action: str | pd.DataFrame, *, quick: str | timedel
 
 
 def own_days(ds: Dataset, table: pd.DataFrame, *, at: str, what: str) -> pd.DataFrame:
-    """Return `account_id` and local `day` of each row of a table of one's own.
+    """Return `account_id` and local `day` of each row of a table of one's own; rows of accounts that the data do not have (yet) play no part later.
 
     Raises
     ------
     MissingColumnsError, ParameterError
-        A column is absent; a row lacks its account or moment, its account is not in the data, or its moment is none.
+        A column is absent; a row lacks its account or moment; not one of the accounts is in the data.
     """
     missing = [name for name in ("account_id", at) if name not in table.columns]
     if missing:
         raise MissingColumnsError(missing, table.columns, table=what)
     known = engine_of(ds).run(relation(ds, "accounts").select("account_id").order_by("account_id"))["account_id"]
     moments = pd.to_datetime(table[at], utc=True, format="ISO8601" if table[at].dtype == object else None, errors="coerce")
+    strangers = ~table["account_id"].isin(known) & table["account_id"].notna()
     faults = {
         "have an account_id": table["account_id"].isna(),
-        "be of an account in the data": ~table["account_id"].isin(known) & table["account_id"].notna(),
+        "be of an account in the data": strangers & bool(strangers.all()),
         f"have a moment in {at}, such as 2026-02-05": moments.isna(),
     }
     told = [f"every row must {rule}; row {wrong.idxmax()} is not so, {int(wrong.sum())} in all" for rule, wrong in faults.items() if wrong.any()]
