@@ -73,7 +73,8 @@ def test_the_cover_brings_its_style_for_notebooks(page: Page) -> None:
 
 
 def test_cards_hand_on_the_row_of_the_month(page: Page) -> None:
-    (output,) = shown(lambda: page.cards(SCORES))
+    said, output = shown(lambda: page.cards(SCORES))
+    assert said.data["text/html"] == '<p class="headline">Since September 2026 no headline estimate changed beyond noise.</p>'
     assert "No clear change since September 2026" in output.data["text/html"]
     row = {"period": "2026-10-01", "metric": "nps", "unit": "points", "estimate": 0.3333333333, "conf_low": -9.0, "conf_high": 11.0, "n": 12}
     assert output.data[MIME] == {"kind": "kpi", "rows": [row]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pandas as pd
 
 from cs_analysis import glossary
@@ -44,25 +46,47 @@ def card(table: pd.DataFrame, period: pd.Timestamp, *, end: pd.Timestamp, langua
     )
 
 
-def change_text(rows: pd.DataFrame, *, direction: str, grain: Grain, language: str, with_limits: bool = True) -> str:
-    """Return the change from the row before in words: by how much, which way is better, or that it may be noise."""
+class Change(NamedTuple):
+    """How a headline number changed from the row before: the difference with its limits, what it is compared with, and whether it is an estimate."""
+
+    difference: Interval
+    unit: str
+    then: str
+    estimated: bool
+
+    @property
+    def is_clear(self) -> bool:
+        """Return whether the limits of the difference leave out 0."""
+        return not self.difference.conf_low <= 0 <= self.difference.conf_high
+
+
+def change_of(rows: pd.DataFrame, *, grain: Grain, language: str) -> Change | None:
+    """Return the change of the last row from the one before it that has a value; nothing where the two cannot be compared."""
     comparable = rows.dropna(subset=["estimate"])
     if len(comparable) < 2 or comparable.index[-1] != rows.index[-1]:
-        return ""
-    estimated = rows[["conf_low", "conf_high"]].notna().any(axis=None)
+        return None
+    estimated = bool(rows[["conf_low", "conf_high"]].notna().any(axis=None))
     if estimated and comparable[["conf_low", "conf_high"]].iloc[-2:].isna().any(axis=None):
-        return ""
+        return None
     before, now = (Interval(*row) for row in comparable[list(COLUMNS[2:5])].iloc[-2:].to_numpy())
     then = period_text(comparable["period"].iloc[-2], grain, language)
-    unit, change = str(rows["unit"].iloc[-1]), difference(now, before)
-    if change.conf_low <= 0 <= change.conf_high:
-        unclear = glossary.label("change_none", language, period=then)
-        limits = glossary.label("change_interval", language, limits=difference_text(change.conf_low, change.conf_high, unit, language=language))
+    return Change(difference(now, before), str(rows["unit"].iloc[-1]), then, estimated)
+
+
+def change_text(rows: pd.DataFrame, *, direction: str, grain: Grain, language: str, with_limits: bool = True) -> str:
+    """Return the change from the row before in words: by how much, which way is better, or that it may be noise."""
+    change = change_of(rows, grain=grain, language=language)
+    if change is None:
+        return ""
+    amount, low, high = change.difference
+    if change.estimated and not change.is_clear:
+        unclear = glossary.label("change_none", language, period=change.then)
+        limits = glossary.label("change_interval", language, limits=difference_text(low, high, change.unit, language=language))
         return f"{unclear} ({limits})" if with_limits else unclear
-    if change.estimate == 0:
-        return glossary.label("change_same", language, period=then)
-    way = glossary.label("change_up" if change.estimate > 0 else "change_down", language, amount=amount_text(abs(change.estimate), unit, language), period=then)
-    return f"{way} ({_judged(change.estimate, direction, language)})" if direction != "none" else way
+    if amount == 0:
+        return glossary.label("change_same", language, period=change.then)
+    way = glossary.label("change_up" if amount > 0 else "change_down", language, amount=amount_text(abs(amount), change.unit, language), period=change.then)
+    return f"{way} ({_judged(amount, direction, language)})" if direction != "none" else way
 
 
 def _judged(change: float, direction: str, language: str) -> str:

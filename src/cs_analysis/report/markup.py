@@ -43,7 +43,8 @@ def table(frame: pd.DataFrame, *, caption: str, figures: int = 0, links: Sequenc
     rows = zip(frame.astype(str).itertuples(index=False, name=None), links or [""] * len(frame), strict=True)
     body = "".join(f"<tr>{_cells(row, numeric, address)}</tr>" for row, address in rows)
     small = ' class="many"' if len(frame.columns) > 8 else ""
-    return f'<div class="wide"><table{small}><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    reached = f'role="group" aria-label="{escape(caption)}" tabindex="0"'  # so that who has no mouse can scroll it
+    return f'<div class="wide" {reached}><table{small}><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def folded(summary: str, content: str) -> str:
@@ -62,7 +63,7 @@ def caption(text: str) -> str:
 
 
 def sentence(text: str, *, kind: str = "note") -> str:
-    """Return one sentence as a paragraph of a kind: `note`, `warning` or `error`."""
+    """Return one sentence as a paragraph of a kind: `headline`, `note`, `warning` or `error`."""
     return f'<p class="{escape(kind)}">{escape(text)}</p>'
 
 

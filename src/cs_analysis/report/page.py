@@ -22,6 +22,7 @@ from cs_analysis.facts.relationship import has_rows
 from cs_analysis.report import markup
 from cs_analysis.report.cards import card
 from cs_analysis.report.collect import LIST_MIME, MIME, as_data
+from cs_analysis.report.headline import headline
 from cs_analysis.report.lists import list_text
 from cs_analysis.show.pictures import picture
 from cs_analysis.show.tables import labelled, notes
@@ -70,9 +71,12 @@ class Page:
         if not tables:
             return
         end = (self.ds.as_of + pd.Timedelta(1, "us")).tz_localize(None)
-        shown = [card(rows, self.period, end=end, language=self.language) for table in tables for _, rows in table.groupby("metric", sort=False)]
-        headline = pd.concat([row for _, row in shown], ignore_index=True)
-        self._html(markup.cards(words for words, _ in shown), data=headline, kind="kpi")
+        metrics = [rows for table in tables for _, rows in table.groupby("metric", sort=False)]
+        if said := headline(metrics, self.period, language=self.language):
+            self._html(markup.sentence(said, kind="headline"))
+        shown = [card(rows, self.period, end=end, language=self.language) for rows in metrics]
+        figures = pd.concat([row for _, row in shown], ignore_index=True)
+        self._html(markup.cards(words for words, _ in shown), data=figures, kind="kpi")
 
     def figure(self, ax: Axes, *, table: pd.DataFrame, caption: str, alt: str) -> None:
         """Show a figure with its caption and, folded, the numbers behind it."""
