@@ -108,6 +108,7 @@ def _add_report(verbs: Any) -> None:
     parser.add_argument("--on-error", choices=("raise", "quarantine"), help=about)
     _add_timeout(parser)
     parser.add_argument("--jobs", type=_jobs, metavar="N", help="how many reports run side by side (default: one for each core)")
+    parser.add_argument("--pdf", action="store_const", const=True, help="print each page as PDF, too, with the Chromium or Chrome on this machine")
     _add_reading(parser)
 
 
@@ -290,7 +291,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
 PACK_OPTIONS = (
     *("data", "as_of", "timezone", "currency", "on_error", "out", "period", "by", "conf_level"),
-    *("language", "only", "observed_from", "previous", "history", "timeout", "jobs"),
+    *("language", "only", "observed_from", "previous", "history", "timeout", "jobs", "pdf"),
 )
 
 

@@ -28,10 +28,11 @@ from cs_analysis.report.collect import collected, collected_lists
 from cs_analysis.report.execution import execute
 from cs_analysis.report.html import Listed, index_html, report_html
 from cs_analysis.report.notebooks import Report, read_notebook
+from cs_analysis.report.pdf import print_pages
 from cs_analysis.report.place import building, move
 from cs_analysis.report.since import earlier_figures, tell_changes
 from cs_analysis.report.stored import without_outputs, without_times
-from cs_analysis.report.warm import warm_kernels
+from cs_analysis.report.warm import LOG, warm_kernels
 from cs_analysis.report.warm.managers import Running
 from cs_analysis.show.text import date_text, period_text
 from cs_analysis.stats.estimates import COLUMNS
@@ -95,13 +96,15 @@ def run_batch(
     previous: Path | None = None,
     timeout: int | None = None,
     jobs: int = 1,
+    pdf: bool = False,
     progress: Progress = None,
 ) -> PackResult:
     """Run reports, `jobs` at a time, and move their pages, numbers and notebooks into place at the end.
 
     Reports that fail leave a page that says so; the others go on. If any fails, a pack that is there already and complete is
     left alone, and the new one goes beside it, to `<out>.incomplete`. The index names the `month` reported on. Where there is a
-    pack at `previous`, the pages say what changed since. A cell that runs longer than `timeout` seconds fails.
+    pack at `previous`, the pages say what changed since. A cell that runs longer than `timeout` seconds fails. With `pdf` each page
+    is printed, too; where that fails the log says why, and the pack is complete without.
     """
     started, out = time.perf_counter(), out.resolve()
     with building(out) as folder:
@@ -114,8 +117,19 @@ def run_batch(
         before = earlier_figures(previous) if previous else None
         if before:
             tell_changes(folder, before, languages={result.run.report.name: result.run.language for result in results})
+        if pdf:
+            _print(folder, progress)
         place = move(folder, out, complete=not errors)
     return PackResult(place, place / "index.html", not errors, errors)
+
+
+def _print(folder: Path, progress: Progress) -> None:
+    try:
+        print_pages(folder)
+    except ReportError as reason:
+        LOG.warning("no PDF: %s", reason)
+    else:
+        _tell(progress, "the pages were printed as PDF")
 
 
 def checked_jobs(jobs: int | None) -> int:

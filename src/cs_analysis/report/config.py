@@ -189,8 +189,9 @@ _RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "on_error": ('"raise" or "quarantine"', lambda value: value in ("raise", "quarantine")),
     "timeout": _NUMBER,
     "jobs": _NUMBER,
+    "pdf": ("true or false", lambda value: isinstance(value, bool)),
     "parameters": _TABLE,
     "targets": _TABLE,
 }
 _CHECKS: dict[str, Callable[[Any], None]] = {"period": check_period, "targets": _check_targets}
-_HANDED_ON = ("data", "history", "timezone", "currency", "reports", "by", "conf_level", "observed_from", "on_error", "timeout", "jobs")
+_HANDED_ON = ("data", "history", "timezone", "currency", "reports", "by", "conf_level", "observed_from", "on_error", "timeout", "jobs", "pdf")

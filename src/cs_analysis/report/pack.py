@@ -38,6 +38,7 @@ def run_pack(
     history: str | Path | None = None,
     timeout: int | None = None,
     jobs: int | None = None,
+    pdf: bool = False,
     parameters: Mapping[str, Any] | None = None,
     progress: Progress = None,
 ) -> PackResult:
@@ -80,6 +81,8 @@ def run_pack(
         Seconds a cell may run; one that runs longer fails. Default: as long as it takes.
     jobs : int, optional
         How many reports run side by side; default: as many as there are cores to use.
+    pdf : bool
+        Print each page as a tagged PDF beside it, where Chromium or Chrome is on the machine; the log says where that fails.
     parameters : mapping, optional
         Values for further parameters of reports that declare them; under the name of a report, a mapping of values for that report alone.
     progress : callable, optional
@@ -122,7 +125,7 @@ def run_pack(
     side_by_side = checked_jobs(jobs)
     ds = read_dataset(data, as_of=as_of, timezone=timezone, currency=currency, on_error=on_error)
     month, earlier = reported_month(ds, period), _earlier(previous, Path(out))
-    result = run_batch(runs, ds, Path(out), month=month, previous=earlier, timeout=timeout, jobs=side_by_side, progress=progress)
+    result = run_batch(runs, ds, Path(out), month=month, previous=earlier, timeout=timeout, jobs=side_by_side, pdf=pdf, progress=progress)
     if result.ok:
         aside = record_history(Path(history) if history else result.folder.parent / "history.csv", result.folder, period=month)
         if aside and progress:

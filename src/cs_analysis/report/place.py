@@ -14,7 +14,7 @@ from typing import Any
 
 from cs_analysis.errors import ReportError
 
-_OWN = ("index.html", "run.json", "kpis.json", "estimates.csv", "estimates.parquet", "changes.csv", "alerts.json", "notebooks")
+_OWN = ("index.html", "index.pdf", "run.json", "kpis.json", "estimates.csv", "estimates.parquet", "changes.csv", "alerts.json", "notebooks")
 _RESUME = ".resume"
 _LEFT_BY_OTHERS = (".DS_Store", ".ipynb_checkpoints")  # what browsing a pack leaves in it
 _FROM_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
@@ -148,7 +148,7 @@ def _files(report: str, about: Any) -> list[str]:
     listed = about if isinstance(about, dict) else {}
     lists, files = listed.get("lists", []), listed.get("files", [])
     folders = {str(Path(file).parent) for file in files}
-    return [f"{report}.html", f"notebooks/{report}.ipynb", *(["lists", *lists] if lists else []), *folders, *files]
+    return [f"{report}.html", f"{report}.pdf", f"notebooks/{report}.ipynb", *(["lists", *lists] if lists else []), *folders, *files]
 
 
 def _tidy(place: Path) -> None:
