@@ -101,6 +101,7 @@ def _add_report(verbs: Any) -> None:
     parser.add_argument("--each", metavar="COLUMN", help=about)
     parser.add_argument("--conf-level", type=float, metavar="LEVEL", help="level of the intervals (default: 0.95)")
     parser.add_argument("--language", choices=LANGUAGES, help="language of the pages (default: en)")
+    parser.add_argument("--company", metavar="NAME", help="whose customers these are; stands at the head of the pages")
     parser.add_argument("--observed-from", metavar="DATE", help="first day from which leavers are on record, if customers go back further")
     parser.add_argument("--previous", type=Path, metavar="FOLDER", help="earlier pack that the pages compare with (default: the one that is replaced)")
     parser.add_argument("--history", type=Path, metavar="FILE", help="table of the figures of all periods (default: history.csv beside the pack)")
@@ -291,7 +292,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
 PACK_OPTIONS = (
     *("data", "as_of", "timezone", "currency", "on_error", "out", "period", "by", "conf_level"),
-    *("language", "only", "observed_from", "previous", "history", "timeout", "jobs", "pdf"),
+    *("language", "company", "only", "observed_from", "previous", "history", "timeout", "jobs", "pdf"),
 )
 
 

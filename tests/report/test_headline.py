@@ -55,6 +55,23 @@ def test_different_periods_have_no_name_in_common() -> None:
     )
 
 
+def test_changes_judged_together_must_be_further_from_noise() -> None:
+    """Half width sqrt(2) at level .95, so z = d 1.959964 / sqrt(2). d = 1.5: z = 2.0789, p = .0376; of 4 figures adjusted to 4 x .0376 = .15.
+
+    d = 2: z = 2.7718, p = .00557, adjusted to .0223.
+    """
+
+    def figure(metric: str, change: float) -> pd.DataFrame:
+        limits = {"conf_low": [-1.0, change - 1], "conf_high": [1.0, change + 1]}
+        return estimates({"period": MONTHS[1:]}, metric=metric, unit="points", estimate=[0.0, change], n=[90, 90], **limits)
+
+    still = [figure(name, 0.1) for name in ("csat", "ces", "activation_rate")]
+    assert headline([figure("nps", 1.5), *still], MONTHS[-1]).startswith("Better than in September 2026: Net Promoter Score")
+    apart = "The 4 changes are judged together here; a card judges its own alone."
+    assert headline([figure("nps", 1.5), *still], MONTHS[-1], together=0.95) == f"Since September 2026 no headline estimate changed beyond noise. {apart}"
+    assert headline([figure("nps", 2.0), *still], MONTHS[-1], together=0.95) == f"Better than in September 2026: Net Promoter Score (2 points up). {apart}"
+
+
 @pytest.mark.parametrize(("language", "words"), [("de", "Besser als September 2026"), ("tr", "Eylül 2026 dönemine göre daha iyi")])
 def test_other_languages(language: str, words: str) -> None:
     assert headline([shares("logo_churn_rate", 90, 30)], MONTHS[-1], language=language).startswith(words)

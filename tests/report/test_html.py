@@ -4,7 +4,8 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from cs_analysis.report.html import Listed, index_html, report_html
+from cs_analysis.report.front import Listed, front_page
+from cs_analysis.report.html import report_html
 
 
 def notebook(*cells: NotebookNode) -> NotebookNode:
@@ -23,7 +24,7 @@ def page(*cells: NotebookNode, error: str = "") -> str:
 def test_browsers_are_told_to_run_and_load_nothing() -> None:
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     assert f'content="{policy}"' in page(new_markdown_cell("# A"))
-    assert f'content="{policy}"' in index_html([], title="t", language="en", cover="")
+    assert f'content="{policy}"' in front_page([], title="t", language="en", cover="")
 
 
 def test_code_warnings_tracebacks_and_notebook_styles_are_not_shown() -> None:
@@ -76,10 +77,11 @@ def test_a_heading_of_its_own_is_the_only_one() -> None:
 
 
 def test_the_index_escapes_titles_and_errors() -> None:
-    html = index_html([Listed("my report.html", "<b>", "", "<i>")], title="T", language="tr", cover="")
+    html = front_page([Listed("my report", "<b>", about="<u>", error="<i>")], title="T", language="tr", cover="")
     assert '<html lang="tr">' in html
     assert '<a href="my%20report.html">&lt;b&gt;</a>' in html
     assert "&lt;i&gt;" in html
+    assert "&lt;u&gt;" in html
 
 
 def test_what_cells_and_text_write_can_only_be_read() -> None:

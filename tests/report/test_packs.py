@@ -97,9 +97,10 @@ class TestDemoPack:
         found = survival.drop_duplicates("time_days").set_index("time_days")["estimate"].reindex(expected.index)
         pd.testing.assert_series_equal(found, expected, rtol=1e-9, check_names=False)
 
-    @pytest.mark.parametrize("name", ["index", "churn", "overview"])
+    @pytest.mark.parametrize("name", ["index", *(report.name for report in list_reports())])
     def test_pages_stand_alone_and_can_be_read_by_everybody(self, pack: Path, name: str) -> None:
         page = Page(pack / f"{name}.html")
+        assert len(page.text.encode()) < 2_000_000
         assert page.all("script", "link", "iframe") == []
         sources = [attributes.get(key) or "" for attributes in page.all("img", "a", "source") for key in ("src", "href")]
         assert [source for source in sources if source.startswith(("http", "//", "file"))] == []
@@ -109,6 +110,8 @@ class TestDemoPack:
         assert len(page.all("caption")) == len(page.all("table"))
         assert all(attributes.get("scope") in ("col", "row") for attributes in page.all("th"))
         levels = [int(tag[1]) for tag, _ in page.tags if tag in ("h1", "h2", "h3")]
+        anchors = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+        assert len(anchors) == len(set(anchors))
         assert levels[0] == 1
         assert levels.count(1) == 1
         assert all(later - earlier <= 1 for earlier, later in pairwise(levels))

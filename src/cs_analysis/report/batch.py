@@ -17,24 +17,25 @@ from typing import Any
 
 import nbformat
 import pandas as pd
-from nbformat import NotebookNode
 
 from cs_analysis import __version__, glossary
 from cs_analysis.data.dataset import Dataset
 from cs_analysis.data.fingerprint import fingerprint
 from cs_analysis.errors import ParameterError, ReportError
 from cs_analysis.report import markup
+from cs_analysis.report.changes import changes_html
 from cs_analysis.report.collect import collected, collected_lists
 from cs_analysis.report.execution import execute
-from cs_analysis.report.html import Listed, index_html, report_html
+from cs_analysis.report.front import Listed, front_page, listed
+from cs_analysis.report.html import report_html
 from cs_analysis.report.notebooks import Report, read_notebook
+from cs_analysis.report.page import pack_facts
 from cs_analysis.report.pdf import print_pages
 from cs_analysis.report.place import building, move
 from cs_analysis.report.since import earlier_figures, tell_changes
 from cs_analysis.report.stored import without_outputs, without_times
 from cs_analysis.report.warm import LOG, warm_kernels
 from cs_analysis.report.warm.managers import Running
-from cs_analysis.show.text import date_text, period_text
 from cs_analysis.stats.estimates import COLUMNS
 
 Progress = Callable[[str], None] | None
@@ -56,7 +57,7 @@ class Run:
 
 @dataclass
 class _Result:
-    """What a run left: its error (or nothing), the seconds it took, its numbers, its lists and its cards."""
+    """What a run left: its error (or nothing), the seconds it took, its numbers, its lists and what the first page shows of it."""
 
     run: Run
     error: str
@@ -64,7 +65,7 @@ class _Result:
     kpis: list[dict[str, Any]] = field(default_factory=list)
     estimates: list[dict[str, Any]] = field(default_factory=list)
     lists: dict[str, str] = field(default_factory=dict)
-    cards: str = ""
+    shown: Listed | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def run_batch(
     out: Path,
     *,
     month: pd.Timestamp | None = None,
+    company: str = "",
     previous: Path | None = None,
     timeout: int | None = None,
     jobs: int = 1,
@@ -102,7 +104,7 @@ def run_batch(
     """Run reports, `jobs` at a time, and move their pages, numbers and notebooks into place at the end.
 
     Reports that fail leave a page that says so; the others go on. If any fails, a pack that is there already and complete is
-    left alone, and the new one goes beside it, to `<out>.incomplete`. The index names the `month` reported on. Where there is a
+    left alone, and the new one goes beside it, to `<out>.incomplete`. The first page names the `company` and the `month` reported on. Where there is a
     pack at `previous`, the pages say what changed since. A cell that runs longer than `timeout` seconds fails. With `pdf` each page
     is printed, too; where that fails the log says why, and the pack is complete without.
     """
@@ -112,11 +114,12 @@ def run_batch(
         errors = {result.run.report.name: result.error for result in results if result.error}
         _write_numbers(results, folder)
         _write_lists(results, folder)
-        (folder / "index.html").write_text(_index(results, ds, month=month), encoding="utf-8")
         _write_json(folder / "run.json", _manifest(results, ds, seconds=time.perf_counter() - started))
         before = earlier_figures(previous) if previous else None
-        if before:
-            tell_changes(folder, before, languages={result.run.report.name: result.run.language for result in results})
+        languages = {result.run.report.name: result.run.language for result in results}
+        found = tell_changes(folder, before, languages=languages) if before else None
+        changes = changes_html(found, language=results[0].run.language) if found else ""
+        (folder / "index.html").write_text(_index(results, ds, month=month, company=company, changes=changes), encoding="utf-8")
         if pdf:
             _print(folder, progress)
         place = move(folder, out, complete=not errors)
@@ -187,12 +190,13 @@ def _finished(run: Run, folder: Path, *, error: str, seconds: float) -> _Result:
     name, target = run.report.name, _target(run, folder)
     notebook = without_times(read_notebook(target)) if target.exists() else without_outputs(read_notebook(run.report.path))
     nbformat.write(notebook, target)
-    result = _Result(run, error, seconds, cards=_cards(notebook))
+    result = _Result(run, error, seconds)
     try:
         result.kpis, result.estimates = collected(notebook, report=name)
         result.lists = collected_lists(notebook)
     except ReportError as malformed:
         result.error = error = error or str(malformed)
+    result.shown = listed(notebook, name=name, title=run.report.title, error=error)
     (folder / f"{name}.html").write_text(report_html(notebook, title=run.report.title, language=run.language, error=error), encoding="utf-8")
     return result
 
@@ -205,12 +209,6 @@ def _told(result: _Result) -> str:
 def _tell(progress: Progress, line: str) -> None:
     if progress is not None:
         progress(line)
-
-
-def _cards(notebook: NotebookNode) -> str:
-    """Return the HTML of the first cards of a notebook."""
-    outputs = (output.get("data", {}).get("text/html", "") for cell in notebook.cells for output in cell.get("outputs", []))
-    return next((html for html in outputs if html.startswith('<ul class="cards">')), "")
 
 
 def _write_numbers(results: Sequence[_Result], folder: Path) -> None:
@@ -242,13 +240,11 @@ def _one_type(values: pd.Series) -> pd.Series:
     return values if numbers else values.map(str, na_action="ignore").astype("object").where(values.notna(), None)
 
 
-def _index(results: Sequence[_Result], ds: Dataset, *, month: pd.Timestamp | None) -> str:
+def _index(results: Sequence[_Result], ds: Dataset, *, month: pd.Timestamp | None, company: str, changes: str) -> str:
     language = results[0].run.language
-    facts = [] if month is None else [(glossary.label("period", language), period_text(month, "month", language))]
-    facts.append((glossary.label("data_as_of", language), date_text(ds.as_of, language)))
-    listed = [Listed(f"{r.run.report.name}.html", r.run.report.title, r.cards, r.error) for r in results]
-    title = glossary.label("index_title", language)
-    return index_html(listed, title=title, language=language, cover=markup.cover(title, facts))
+    title, facts = glossary.label("index_title", language), pack_facts(ds, period=month, company=company, language=language)
+    shown = [result.shown for result in results if result.shown]
+    return front_page(shown, title=title, language=language, cover=markup.cover(title, facts), changes=changes)
 
 
 def _manifest(results: Sequence[_Result], ds: Dataset, *, seconds: float) -> dict[str, Any]:

@@ -9,10 +9,8 @@ import pandas as pd
 from cs_analysis import glossary
 from cs_analysis.report import markup
 from cs_analysis.report.page import Page
-from cs_analysis.show.text import period_text
+from cs_analysis.show.text import cents_text, period_text
 from cs_analysis.stats.estimates import estimates, stack
-
-_CENT = Decimal("0.01")
 
 
 def month_in_movements(movements: pd.DataFrame, revenue: pd.DataFrame, month: pd.Timestamp) -> pd.DataFrame:
@@ -66,9 +64,9 @@ def reconciliation(movements: pd.DataFrame, revenue: pd.DataFrame, *, language: 
         amounts = {name: _exact(amount) for name, amount in zip(moved["movement"], moved["estimate"], strict=True)}
         left = closing - opening - sum(amounts.values())
         shown = {"opening": opening, **amounts, "closing": closing}
-        named = {glossary.value_label("movement", name, language): _text(amount) for name, amount in shown.items()}
+        named = {glossary.value_label("movement", name, language): cents_text(amount, language) for name, amount in shown.items()}
         month = period_text(period, "month", language, short=True)
-        rows.append({glossary.key_label("period", language): month, **named, _LEFT[language]: _text(left)})
+        rows.append({glossary.key_label("period", language): month, **named, glossary.label("left_over", language): cents_text(left, language)})
     return pd.DataFrame(rows)
 
 
@@ -78,14 +76,5 @@ def show_books(page: Page, movements: pd.DataFrame, revenue: pd.DataFrame, *, ca
     page._html(markup.table(books, caption=caption, figures=len(books.columns) - 1), data=movements)
 
 
-_LEFT = {"en": "left over", "de": "Rest", "tr": "kalan"}
-
-
 def _exact(amount: float) -> Decimal:
     return Decimal(repr(round(float(amount), 4)))
-
-
-def _text(amount: Decimal) -> str:
-    """Return an amount to the cent, with a minus sign of its own width; what rounds to nothing has none."""
-    rounded = amount.quantize(_CENT)
-    return f"{abs(rounded):,}" if rounded >= 0 else f"\N{MINUS SIGN}{abs(rounded):,}"

@@ -13,7 +13,7 @@ from cs_analysis import glossary
 from cs_analysis.errors import ParameterError
 from cs_analysis.report.figures import FIGURE, SERIES, Figures, read_figures
 from cs_analysis.stats.differences import adjusted_p_values
-from cs_analysis.stats.intervals import Floats, Interval, difference
+from cs_analysis.stats.intervals import Floats, Interval, difference, p_value_of_difference
 
 VALUES = ["estimate", "conf_low", "conf_high", "n"]
 COLUMNS = (
@@ -23,7 +23,7 @@ COLUMNS = (
     *("difference", "difference_low", "difference_high", "p_value", "adjusted_p_value", "beyond_noise", "judged"),
 )
 _EQUAL = 1e-8  # relative; numbers of a pack have ten digits
-_ABOUT_THE_RUN = ("data", "as_of", "period", "language", "conf_level")  # parameters that may differ without making figures of another kind
+_ABOUT_THE_RUN = ("data", "as_of", "period", "language", "company", "conf_level")  # parameters that may differ without making figures of another kind
 
 
 @dataclass(frozen=True)
@@ -187,12 +187,9 @@ def _with_difference(pairs: pd.DataFrame, conf_levels: list[pd.Series]) -> pd.Da
     z = [special.ndtri((1 + pairs["report"].map(levels).to_numpy("float64")) / 2) for levels in conf_levels]
     was, now = _interval(pairs, "_before", scale=z[1] / z[0]), _interval(pairs, "", scale=np.ones(len(pairs)))
     gap = difference(now, was)
-    half = np.where(gap.estimate >= 0, gap.estimate - gap.conf_low, gap.conf_high - gap.estimate)
-    distance = np.abs(gap.estimate) / np.where(half > 0, half, np.nan)
+    p_values = p_value_of_difference(gap, conf_level=pairs["report"].map(conf_levels[1]).to_numpy("float64"))
     words = [judged(change, metric) for change, metric in zip(gap.estimate, pairs["metric"], strict=True)]
-    return pairs.assign(
-        difference=gap.estimate, difference_low=gap.conf_low, difference_high=gap.conf_high, p_value=2 * special.ndtr(-distance * z[1]), judged=words
-    )
+    return pairs.assign(difference=gap.estimate, difference_low=gap.conf_low, difference_high=gap.conf_high, p_value=p_values, judged=words)
 
 
 def _interval(pairs: pd.DataFrame, suffix: str, *, scale: Floats) -> Interval:

@@ -184,6 +184,7 @@ _RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "language": ("one of en, de, tr, or a list of them", _is_language),
     "reports": ("a list of names of reports or paths of notebooks, each once", _is_texts),
     "by": _TEXT,
+    "company": _TEXT,
     "conf_level": ("a number between 0 and 1", lambda value: isinstance(value, float) and 0 < value < 1),
     "observed_from": _TEXT,
     "on_error": ('"raise" or "quarantine"', lambda value: value in ("raise", "quarantine")),
@@ -194,4 +195,4 @@ _RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "targets": _TABLE,
 }
 _CHECKS: dict[str, Callable[[Any], None]] = {"period": check_period, "targets": _check_targets}
-_HANDED_ON = ("data", "history", "timezone", "currency", "reports", "by", "conf_level", "observed_from", "on_error", "timeout", "jobs", "pdf")
+_HANDED_ON = ("data", "history", "timezone", "currency", "reports", "by", "company", "conf_level", "observed_from", "on_error", "timeout", "jobs", "pdf")

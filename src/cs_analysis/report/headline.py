@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 
 from cs_analysis import glossary
 from cs_analysis.report.cards import Change, change_of
 from cs_analysis.show.text import amount_text, grain_of
+from cs_analysis.stats.differences import adjusted_p_values
+from cs_analysis.stats.intervals import p_value_of_difference
 
 _KINDS = ("better", "worse", "changed")
 
 
-def headline(tables: Iterable[pd.DataFrame], period: pd.Timestamp, *, language: str = "en") -> str:
+def headline(tables: Iterable[pd.DataFrame], period: pd.Timestamp, *, language: str = "en", together: float | None = None) -> str:
     """Return which estimates changed beyond noise since the row before, that none did, or nothing where none can be compared.
 
     `tables` hold one metric each over periods, as for `card`. Facts, such as amounts in the books, have no noise and are left to their cards.
+    Each change is judged by its own limits, or, with the level of the limits as `together`, all of them by Benjamini and Hochberg's procedure.
 
     Examples
     --------
@@ -26,23 +30,32 @@ def headline(tables: Iterable[pd.DataFrame], period: pd.Timestamp, *, language: 
     >>> headline([estimates({"period": months}, metric="logo_churn_rate", unit="share", **rate)], months[-1])
     'Better than in September 2026: Logo churn rate (6.0 percentage points down).'
     """
-    found: dict[str, list[str]] = {kind: [] for kind in _KINDS}
-    compared: list[Change] = []
+    compared: list[tuple[Change, str]] = []
     for table in tables:
         rows = table[table["period"] <= period].sort_values("period")
         change = change_of(rows, grain=grain_of(table["period"]), language=language) if len(rows) else None
-        if change is None or not change.estimated:
-            continue
-        compared.append(change)
-        if change.is_clear:
-            entry = glossary.entry(str(rows["metric"].iloc[-1]), language)
-            found[_kind(change.difference.estimate, entry.direction)].append(_figure(entry.title, change, language))
+        if change is not None and change.estimated:
+            compared.append((change, str(rows["metric"].iloc[-1])))
     if not compared:
         return ""
-    then = {change.then for change in compared}
+    found: dict[str, list[str]] = {kind: [] for kind in _KINDS}
+    for (change, metric), clear in zip(compared, _clear([change for change, _ in compared], together), strict=True):
+        if clear:
+            entry = glossary.entry(metric, language)
+            found[_kind(change.difference.estimate, entry.direction)].append(_figure(entry.title, change, language))
+    then = {change.then for change, _ in compared}
     before = then.pop() if len(then) == 1 else glossary.label("headline_before", language)
     told = [glossary.label(f"headline_{kind}", language, period=before, figures=", ".join(figures)) for kind, figures in found.items() if figures]
-    return " ".join(told) or glossary.label("headline_none", language, period=before)
+    said = " ".join(told) or glossary.label("headline_none", language, period=before)
+    return said if together is None else f"{said} {glossary.label('headline_together', language, count=len(compared))}"
+
+
+def _clear(changes: Sequence[Change], together: float | None) -> list[bool]:
+    """Return which changes are beyond noise: each by its limits, or all of them together."""
+    if together is None:
+        return [change.is_clear for change in changes]
+    p_values = np.array([p_value_of_difference(change.difference, conf_level=together) for change in changes])
+    return list(adjusted_p_values(p_values, "benjamini_hochberg") <= 1 - together)
 
 
 def _kind(change: float, direction: str) -> str:

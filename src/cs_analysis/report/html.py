@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
 
-import jinja2
 from nbconvert import HTMLExporter
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
@@ -18,21 +15,11 @@ from nbformat import NotebookNode
 from cs_analysis import glossary
 from cs_analysis.report.harmless import harmless
 
-_TEMPLATE = Path(__file__).with_name("template")
+TEMPLATES = Path(__file__).with_name("template")
 _HEADING = re.compile(r"^(#{1,3}) +(.+?)\s*$", re.MULTILINE)
 _CODE = re.compile(r"(^```.*?^```|^~~~.*?^~~~)", re.MULTILINE | re.DOTALL)
 _LONGEST_TEXT = 20_000
 _ADDED_ON_FAILURE = "papermill-error-cell-tag"
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A report as the index shows it: its file, its title, its cards as HTML, and why it is incomplete, if it is."""
-
-    file: str
-    title: str
-    cards: str
-    error: str
 
 
 def report_html(notebook: NotebookNode, *, title: str, language: str, error: str = "") -> str:
@@ -52,14 +39,6 @@ def report_html(notebook: NotebookNode, *, title: str, language: str, error: str
     }
     html, _ = _exporter().from_notebook_node(page, resources={"report": report})
     return str(html)
-
-
-def index_html(reports: Iterable[Listed], *, title: str, language: str, cover: str) -> str:
-    """Return the page that lists the reports of a pack."""
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_TEMPLATE), autoescape=False, undefined=jinja2.StrictUndefined)  # noqa: S701 - each text is escaped where it is put in
-    environment.filters["harmless"] = harmless
-    template = environment.get_template("pack.html.j2")
-    return template.render(reports=reports, title=title, language=language, cover=cover, css=page_style(), incomplete=glossary.label("incomplete", language))
 
 
 def _with_anchors(notebook: NotebookNode) -> tuple[NotebookNode, list[tuple[str, str]]]:
@@ -94,7 +73,7 @@ def _exporter() -> HTMLExporter:
     """Return the exporter, made once for all pages of a batch."""
     return HTMLExporter(
         template_name="template",
-        extra_template_basedirs=[str(_TEMPLATE.parent)],
+        extra_template_basedirs=[str(TEMPLATES.parent)],
         exclude_anchor_links=True,
         filters={"harmless": harmless, "readable": _readable, "inline": _inline},
     )
@@ -114,4 +93,4 @@ def _inline(picture: str) -> str:
 @cache
 def page_style() -> str:
     """Return the style of all pages."""
-    return (_TEMPLATE / "report.css").read_text(encoding="utf-8")
+    return (TEMPLATES / "report.css").read_text(encoding="utf-8")

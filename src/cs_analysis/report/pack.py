@@ -29,6 +29,7 @@ def run_pack(
     by: str | None = None,
     conf_level: float = 0.95,
     language: str = "en",
+    company: str = "",
     only: Sequence[str] | None = None,
     timezone: str | None = None,
     currency: str | None = None,
@@ -63,6 +64,8 @@ def run_pack(
         Level of the intervals.
     language : {"en", "de", "tr"}
         Language of numbers, labels and definitions.
+    company : str
+        Whose customers these are; stands in the title blocks.
     only : sequence of str, optional
         Names of the reports to run, or paths of notebooks.
     timezone, currency : str, optional
@@ -116,6 +119,7 @@ def run_pack(
         "by": by,
         "conf_level": conf_level,
         "language": language,
+        "company": company,
         "timezone": timezone,
         "currency": currency,
         "on_error": on_error,
@@ -125,7 +129,7 @@ def run_pack(
     side_by_side = checked_jobs(jobs)
     ds = read_dataset(data, as_of=as_of, timezone=timezone, currency=currency, on_error=on_error)
     month, earlier = reported_month(ds, period), _earlier(previous, Path(out))
-    result = run_batch(runs, ds, Path(out), month=month, previous=earlier, timeout=timeout, jobs=side_by_side, pdf=pdf, progress=progress)
+    result = run_batch(runs, ds, Path(out), month=month, company=company, previous=earlier, timeout=timeout, jobs=side_by_side, pdf=pdf, progress=progress)
     if result.ok:
         aside = record_history(Path(history) if history else result.folder.parent / "history.csv", result.folder, period=month)
         if aside and progress:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from cs_analysis import __version__, glossary
 from cs_analysis.data.calendar import Period
 from cs_analysis.data.dataset import Dataset, engine_of, relation
 from cs_analysis.errors import ConvergenceError, NotEnoughDataError, ParameterError
+from cs_analysis.facts.data_window import data_window
 from cs_analysis.facts.relationship import has_rows
 from cs_analysis.report import markup
 from cs_analysis.report.cards import card
@@ -35,7 +37,7 @@ _STYLE = Path(__file__).with_name("template") / "notebook.css"
 
 
 class Page:
-    """A report on a dataset, for one month, in one language.
+    """A report on a dataset, for one month, in one language; `company` is named in its title block.
 
     Attributes
     ----------
@@ -43,25 +45,35 @@ class Page:
         First day of the month reported on, by default the last one that was over at `as_of`.
     """
 
-    def __init__(self, ds: Dataset, *, title: str, period: str | None = None, by: str | None = None, conf_level: float = 0.95, language: str = "en") -> None:
-        self.ds, self.title, self.by, self.conf_level, self.language = ds, title, by, conf_level, language
+    def __init__(
+        self,
+        ds: Dataset,
+        *,
+        title: str,
+        company: str = "",
+        period: str | None = None,
+        by: str | None = None,
+        conf_level: float = 0.95,
+        language: str = "en",
+    ) -> None:
+        self.ds, self.title, self.company = ds, title, company
+        self.by, self.conf_level, self.language = by, conf_level, language
         self.period = reported_month(ds, period)
         self._shown: list[str] = []
 
     def cover(self) -> None:
-        """Show what the report is about: month, data date, scope, what was left out and what the check warned of."""
+        """Show what the report is about: company, month, data date, data window, scope, what was left out and what the check warned of."""
         word = self._word
-        as_of = self.ds.as_of
         accounts = value_text(len(self.ds.tables["accounts"].to_pandas(["account_id"])), "count", self.language)
         facts = [
-            (word("period"), period_text(self.period, "month", self.language)),
-            (word("data_as_of"), date_text(as_of, self.language) if as_of == self.ds.calendar.end_of(as_of.date()) else as_of.isoformat(timespec="minutes")),
+            *pack_facts(self.ds, period=self.period, company=self.company, language=self.language),
             (word("scope"), word("scope_accounts", count=accounts)),
             *([(word("by"), self.by)] if self.by else []),
         ]
         ignored = sum(self.ds.ignored_rows.values())
-        notes = [word("ignored_one" if ignored == 1 else "ignored_many", count=value_text(ignored, "count", self.language)), self._warnings()]
-        warnings = markup.folded(word("finding"), markup.table(self._findings(), caption=self._warnings())) if len(self.ds.findings) else ""
+        warned = _warned(self.ds, self.language)
+        notes = [word("ignored_one" if ignored == 1 else "ignored_many", count=value_text(ignored, "count", self.language)), warned]
+        warnings = markup.folded(word("finding"), markup.table(_findings(self.ds, self.language), caption=warned)) if len(self.ds.findings) else ""
         # JupyterLab has no style of ours; on the page, which has, the template leaves this output out.
         display({"text/html": f"<style>{_STYLE.read_text(encoding='utf-8')}</style>"}, metadata={"cs-analysis": "style"}, raw=True)
         self._html(markup.cover(self.title, facts, notes) + warnings)
@@ -162,17 +174,6 @@ class Page:
         names = len(telling_keys(table)) + (len(table["metric"].unique()) > 1)
         return markup.table(words, caption=caption, figures=len(words.columns) - names)
 
-    def _findings(self) -> pd.DataFrame:
-        found = self.ds.findings
-        place = found["table"] + found["column"].where(found["column"] == "", "." + found["column"])
-        names = [self._word(name) for name in ("where", "finding", "rows", "what_to_do")]
-        return pd.DataFrame(dict(zip(names, (place, found["rule"], found["rows"], found["what_to_do"]), strict=True)))
-
-    def _warnings(self) -> str:
-        count = len(self.ds.findings)
-        name = "warnings_none" if not count else "warning_one" if count == 1 else "warnings_many"
-        return self._word(name, count=count)
-
     def _word(self, name: str, **values: object) -> str:
         return glossary.label(name, self.language, **values)
 
@@ -183,6 +184,31 @@ class Page:
             self._shown += list(data["metric"].unique())
             bundle[MIME] = as_data(data, kind=kind)
         display(bundle, raw=True)
+
+
+def _findings(ds: Dataset, language: str) -> pd.DataFrame:
+    found = ds.findings
+    place = found["table"] + found["column"].where(found["column"] == "", "." + found["column"])
+    names = [glossary.label(name, language) for name in ("where", "finding", "rows", "what_to_do")]
+    return pd.DataFrame(dict(zip(names, (place, found["rule"], found["rows"], found["what_to_do"]), strict=True)))
+
+
+def _warned(ds: Dataset, language: str) -> str:
+    count = len(ds.findings)
+    name = "warnings_none" if not count else "warning_one" if count == 1 else "warnings_many"
+    return glossary.label(name, language, count=count)
+
+
+def pack_facts(ds: Dataset, *, period: pd.Timestamp | None, company: str = "", language: str = "en") -> list[tuple[str, str]]:
+    """Return what title blocks say, as names and values: company, month, date of the data, and the days of their first and last row."""
+    word, as_of, window = partial(glossary.label, language=language), ds.as_of, data_window(ds)
+    days = [date_text(moment, language) for moment in window or ()]
+    return [
+        *([(word("company"), company)] if company else []),
+        *([(word("period"), period_text(period, "month", language))] if period is not None else []),
+        (word("data_as_of"), date_text(as_of, language) if as_of == ds.calendar.end_of(as_of.date()) else as_of.isoformat(timespec="minutes")),
+        *([(word("data_window"), word("data_window_days", first=days[0], last=days[1]))] if days else []),
+    ]
 
 
 def reported_month(ds: Dataset, period: str | None) -> pd.Timestamp:

@@ -13,6 +13,7 @@ from cs_analysis.errors import ParameterError
 from cs_analysis.report import markup
 from cs_analysis.report.cards import change_text
 from cs_analysis.report.comparison import judged
+from cs_analysis.report.headline import headline
 from cs_analysis.report.page import Page
 from cs_analysis.report.scorecard import KPIS, Answer, Kpi, Options, answers, months_of
 from cs_analysis.show.tables import n_text
@@ -34,6 +35,8 @@ class ScorecardPage(Page):
     def show_cards(self) -> None:
         """Show a card a figure: value, interval, n, change since the month before and the year before, and whether its target is reached."""
         shown = [(self._card(answer.kpi, rows), rows) for answer, rows in self._series()]
+        if said := headline((rows for _, rows in self._series()), self.period, language=self.language, together=self.conf_level):
+            self._html(markup.sentence(said, kind="headline"))
         if shown:
             month = [rows[rows["period"] == self.period].assign(kpi=answer.kpi.name) for answer, rows in self._series()]
             self._html(markup.cards(card for card, _ in shown), data=_keys_first(month), kind="kpi")

@@ -26,7 +26,7 @@ def tell_changes(folder: Path, before: Figures, *, languages: Mapping[str, str],
     """Write what a finished pack says that an earlier one did not into its folder, and return it.
 
     `changes.csv` lists all differences and `alerts.json` the headline figures that changed beyond noise; a section at the end of every page (`languages` maps
-    reports to theirs) and of the index shows what changed beyond noise.
+    reports to theirs) shows what changed beyond noise.
     """
     found = compared(before, read_figures(folder), rate=rate)
     write_list(found.changes, folder / "changes.csv")
@@ -34,7 +34,6 @@ def tell_changes(folder: Path, before: Figures, *, languages: Mapping[str, str],
     for report, language in languages.items():
         if report in before.manifest["reports"]:
             _append(folder / f"{report}.html", changes_html(found, report=report, language=language))
-    _append(folder / "index.html", changes_html(found, language=next(iter(languages.values()))))
     return found
 
 

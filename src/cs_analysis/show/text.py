@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from numbers import Real
 from typing import Literal
 
@@ -100,6 +101,19 @@ def difference_text(low: float, high: float, unit: str, *, language: str = "en")
     """
     low_text, high_text = (("+" if limit > 0 else "") + _bare(limit, unit, language) for limit in (low, high))
     return _with_unit(glossary.label("interval", language, low=low_text, high=high_text), unit, language)
+
+
+def cents_text(amount: Decimal, language: str = "en") -> str:
+    """Return an amount to the cent, without its currency; what rounds to nothing has no minus sign.
+
+    Examples
+    --------
+    >>> cents_text(Decimal("-1234.5"), "de"), cents_text(Decimal("-0.001"))
+    ('−1.234,50', '0.00')
+    """
+    rounded = amount.quantize(Decimal("0.01"))
+    text = format_decimal(abs(rounded), "#,##0.00", locale=_locale(language))
+    return text if rounded >= 0 else f"\N{MINUS SIGN}{text}"
 
 
 def level_text(conf_level: float, language: str = "en") -> str:

@@ -130,6 +130,31 @@ def difference(first: Interval, second: Interval) -> Interval:
     return Interval(gap, gap - below, gap + above)
 
 
+def p_value_of_difference(gap: Interval, *, conf_level: Numbers = 0.95) -> Floats:
+    """P value of a difference, two-sided, from its limits: that of a normal law with the half width on the side of 0.
+
+    Parameters
+    ----------
+    gap : Interval
+        A difference with its limits, as `difference` returns it.
+    conf_level : float or array-like
+        Level of the limits.
+
+    Returns
+    -------
+    array or float
+        Missing where the limits are, or where there is no width.
+
+    Examples
+    --------
+    >>> round(float(p_value_of_difference(Interval(2.0, 0.0, 4.0))), 6)
+    0.05
+    """
+    half = np.where(gap.estimate >= 0, gap.estimate - gap.conf_low, gap.conf_high - gap.estimate)
+    distance = np.abs(gap.estimate) / np.where(half > 0, half, np.nan)
+    return np.asarray(2 * special.ndtr(-distance * special.ndtri((1 + np.asarray(conf_level, "float64")) / 2)))
+
+
 def exact_poisson(occurrences: Numbers, exposure: Numbers = 1.0, *, conf_level: float = 0.95) -> Interval:
     """Rate of occurrences per unit of exposure, with exact limits for independent occurrences.
 
