@@ -189,7 +189,7 @@ class TestEnds:
         [
             ("os._exit(3)", "DeadKernelError"),
             ("os.kill(os.getpid(), 9)", "DeadKernelError"),
-            ("import resource; resource.setrlimit(resource.RLIMIT_DATA, (2**30, 2**30)); bytearray(2**31)", "MemoryError"),
+            ("import resource; resource.setrlimit(resource.RLIMIT_DATA, (2**32, 2**32)); bytearray(2**33)", "MemoryError"),
             ("import time; time.sleep(600)", "CellTimeoutError"),
         ],
     )
