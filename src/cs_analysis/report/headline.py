@@ -47,7 +47,7 @@ def headline(tables: Iterable[pd.DataFrame], period: pd.Timestamp, *, language: 
     before = then.pop() if len(then) == 1 else glossary.label("headline_before", language)
     told = [glossary.label(f"headline_{kind}", language, period=before, figures=", ".join(figures)) for kind, figures in found.items() if figures]
     said = " ".join(told) or glossary.label("headline_none", language, period=before)
-    return said if together is None else f"{said} {glossary.label('headline_together', language, count=len(compared))}"
+    return said if together is None or len(compared) == 1 else f"{said} {glossary.label('headline_together', language, count=len(compared))}"
 
 
 def _clear(changes: Sequence[Change], together: float | None) -> list[bool]:
