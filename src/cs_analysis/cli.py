@@ -74,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"cs-analysis {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for add in (_add_report, _add_run, _add_diff, _add_check, _add_simulate, _add_list):
+    for add in (_add_report, _add_run, _add_diff, _add_check, _add_simulate, _add_list, _add_pseudonyms):
         add(verbs)
     return parser
 
@@ -107,6 +107,8 @@ def _add_report(verbs: Any) -> None:
     parser.add_argument("--history", type=Path, metavar="FILE", help="table of the figures of all periods (default: history.csv beside the pack)")
     about = "what to do with rows that break the contract: stop (default), or set them aside with their reasons and go on"
     parser.add_argument("--on-error", choices=("raise", "quarantine"), help=about)
+    about = "write stable pseudonyms in place of accounts, users and managers; the environment variable NAME holds the key"
+    parser.add_argument("--pseudonyms", metavar="env:NAME", help=about)
     _add_timeout(parser)
     parser.add_argument("--jobs", type=_jobs, metavar="N", help="how many reports run side by side (default: one for each core)")
     parser.add_argument("--pdf", action="store_const", const=True, help="print each page as PDF, too, with the Chromium or Chrome on this machine")
@@ -132,6 +134,14 @@ def _add_diff(verbs: Any) -> None:
     about = "share of runs that may show a changed headline figure where none has changed (default: 0.05)"
     parser.add_argument("--rate", type=float, default=0.05, metavar="RATE", help=about)
     parser.epilog = "Exit codes: 0 no headline figure changed for the worse beyond noise, 1 a folder is no run, 2 wrong use, 3 one did."
+
+
+def _add_pseudonyms(verbs: Any) -> None:
+    parser = _add_verb(verbs, "pseudonyms", verb=_pseudonyms, about="write which account is behind which pseudonym, for the holder of the key alone")
+    _add_data(parser)
+    _add_reading(parser)
+    parser.add_argument("--pseudonyms", required=True, metavar="env:NAME", help="environment variable that holds the key")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="CSV that only its owner may read")
 
 
 def _add_timeout(parser: argparse.ArgumentParser) -> None:
@@ -291,7 +301,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 PACK_OPTIONS = (
-    *("data", "as_of", "timezone", "currency", "on_error", "out", "period", "by", "conf_level"),
+    *("data", "as_of", "timezone", "currency", "on_error", "pseudonyms", "out", "period", "by", "conf_level"),
     *("language", "company", "only", "observed_from", "previous", "history", "timeout", "jobs", "pdf"),
 )
 
@@ -320,9 +330,20 @@ def _told(result: PackResult) -> int:
 def _reviews(arguments: argparse.Namespace) -> int:
     from cs_analysis.report.reviews.each import run_each
 
-    options = ("data", "as_of", "out", "each", "only", "language", "timezone", "currency", "on_error")
+    options = ("data", "as_of", "out", "each", "only", "language", "timezone", "currency", "on_error", "pseudonyms")
     result = run_each(**_given(arguments, *options), progress=_progress())
     print(f"The reviews: {result.index}")
+    return FINE
+
+
+def _pseudonyms(arguments: argparse.Namespace) -> int:
+    from cs_analysis.data.pseudonyms import key_of, who_is_who
+    from cs_analysis.data.reading import read_dataset
+    from cs_analysis.report.lists import write_list
+
+    key = key_of(arguments.pseudonyms)
+    ds = read_dataset(arguments.data, **_given(arguments, "as_of", "timezone", "currency"))
+    print(f"Who is who: {write_list(who_is_who(ds.tables['accounts'].to_pandas(), key=key), arguments.out, private=True)}")
     return FINE
 
 

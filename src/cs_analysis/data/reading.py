@@ -19,6 +19,7 @@ from cs_analysis.data.feeds import FEEDS, feed_findings
 from cs_analysis.data.findings import Finding, findings_table
 from cs_analysis.data.local_days import time_zone
 from cs_analysis.data.money import reporting_currency
+from cs_analysis.data.pseudonyms import hide, key_of
 from cs_analysis.data.quarantine import write_quarantine
 from cs_analysis.data.references import hidden, resolved
 from cs_analysis.data.sources import Raw, open_source
@@ -67,6 +68,7 @@ def read_dataset(
     scales: Mapping[str, Scale] = SCALES,
     on_error: OnError = "raise",
     quarantine: str | Path | None = None,
+    pseudonyms: str | None = None,
 ) -> Dataset:
     """Return the tables of a source, checked, as they were known at `as_of`.
 
@@ -91,6 +93,9 @@ def read_dataset(
         What to do with rows that break the contract: stop, or set them aside with their reasons and go on.
     quarantine : path, optional
         Folder for rows set aside; default `quarantine` inside the source folder, or beside where you are.
+    pseudonyms : str, optional
+        "env:NAME", an environment variable that holds a key: stable pseudonyms then stand for accounts, users, leads and managers, names of accounts are
+        missing, and a customer's own name in a comment is masked. Identifiers of tickets, orders and the like stay.
 
     Returns
     -------
@@ -112,6 +117,7 @@ def read_dataset(
     """
     if on_error not in get_args(OnError):
         raise ParameterError(f"on_error must be 'raise' or 'quarantine', not {on_error!r}.")
+    key = None if pseudonyms is None else key_of(pseudonyms)
     frame = _Frame(as_of, timezone, currency, calendar, scales)
     loaded = _load(source, frame, remove=on_error == "quarantine")
     stopping = [f for f in loaded.findings if f.severity == "error" and (on_error == "raise" or f.rule in _BEYOND_REPAIR)]
@@ -120,8 +126,10 @@ def read_dataset(
     if on_error == "quarantine":
         folder = _quarantine_folder(source) if quarantine is None else Path(quarantine)
         write_quarantine(loaded.engine, folder, tables=loaded.tables, rejected=loaded.rejected)
-    stored = {name: Stored(name, loaded.remaining[name], typed.present) for name, typed in loaded.tables.items()}
-    return Dataset(loaded.as_of, loaded.calendar, loaded.currency, findings_table(loaded.findings), loaded.engine, stored, frame.scales)
+    shown = loaded.remaining if key is None else hide(loaded.engine, loaded.remaining, key=key)
+    findings = loaded.findings if key is None else [replace(finding, example="") for finding in loaded.findings]
+    stored = {name: Stored(name, shown[name], typed.present) for name, typed in loaded.tables.items()}
+    return Dataset(loaded.as_of, loaded.calendar, loaded.currency, findings_table(findings), loaded.engine, stored, frame.scales)
 
 
 def check_dataset(

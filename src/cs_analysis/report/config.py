@@ -81,7 +81,7 @@ def _content(path: Path) -> dict[str, Any]:
 def _config(path: Path, content: Mapping[str, Any]) -> Config:
     languages = content.get("language", "en")
     own = {name: content[name] for name in _HANDED_ON if name in content}
-    for name in ("data", "history"):
+    for name in ("data", "history", "pseudonyms"):
         if name in own:
             own[name] = _path(own[name], path.parent)
     if "reports" in own:
@@ -153,8 +153,11 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_place(value: Any) -> bool:
-    named = isinstance(value, Mapping) and set(value) == {"env"} and isinstance(value["env"], str) and bool(_ENV.fullmatch(value["env"]))
-    return _is_text(value) or named
+    return _is_text(value) or _is_named(value)
+
+
+def _is_named(value: Any) -> bool:
+    return isinstance(value, Mapping) and set(value) == {"env"} and isinstance(value["env"], str) and bool(_ENV.fullmatch(value["env"]))
 
 
 def _is_texts(value: Any) -> bool:
@@ -187,6 +190,7 @@ _RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "company": _TEXT,
     "conf_level": ("a number between 0 and 1", lambda value: isinstance(value, float) and 0 < value < 1),
     "observed_from": _TEXT,
+    "pseudonyms": ('{ env = "NAME" } for an environment variable that holds the key', _is_named),
     "on_error": ('"raise" or "quarantine"', lambda value: value in ("raise", "quarantine")),
     "timeout": _NUMBER,
     "jobs": _NUMBER,
@@ -195,4 +199,7 @@ _RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "targets": _TABLE,
 }
 _CHECKS: dict[str, Callable[[Any], None]] = {"period": check_period, "targets": _check_targets}
-_HANDED_ON = ("data", "history", "timezone", "currency", "reports", "by", "company", "conf_level", "observed_from", "on_error", "timeout", "jobs", "pdf")
+_HANDED_ON = (
+    *("data", "history", "timezone", "currency", "reports", "by", "company", "conf_level", "observed_from"),
+    *("on_error", "pseudonyms", "timeout", "jobs", "pdf"),
+)

@@ -12,7 +12,7 @@ _ESCAPE = "'"
 _DIGITS = 8
 
 
-def write_list(table: pd.DataFrame, path: str | Path) -> Path:
+def write_list(table: pd.DataFrame, path: str | Path, *, private: bool = False) -> Path:
     """Write a table as CSV that is safe to open in a spreadsheet, and return the path.
 
     A text (also a column's name) that a spreadsheet would take for a formula, because it begins with `=`, `+`, `-`, `@`, a tab or a line break, also
@@ -25,6 +25,8 @@ def write_list(table: pd.DataFrame, path: str | Path) -> Path:
         Any table; its index is not written.
     path : path
         Where to; a file that is there is replaced.
+    private : bool
+        Nobody but its owner may read the file.
 
     Returns
     -------
@@ -45,6 +47,7 @@ def write_list(table: pd.DataFrame, path: str | Path) -> Path:
     path = Path(path)
     building = path.with_name(f".{path.name}.building")
     try:
+        building.touch(0o600 if private else 0o666)
         building.write_text(list_text(table), encoding="utf-8-sig", newline="")
         building.replace(path)
     finally:

@@ -34,6 +34,7 @@ def run_pack(
     timezone: str | None = None,
     currency: str | None = None,
     on_error: OnError = "raise",
+    pseudonyms: str | None = None,
     observed_from: str | None = None,
     previous: str | Path | None = None,
     history: str | Path | None = None,
@@ -70,6 +71,8 @@ def run_pack(
         Names of the reports to run, or paths of notebooks.
     timezone, currency : str, optional
         As in `read_dataset`.
+    pseudonyms : str, optional
+        "env:NAME", an environment variable that holds a key: see `read_dataset`. Every report must declare the parameter.
     on_error : {"raise", "quarantine"}
         Whether rows that break the contract stop the pack, or are set aside (as in `read_dataset`) and the pack goes on; every
         page then lists them.
@@ -123,11 +126,12 @@ def run_pack(
         "timezone": timezone,
         "currency": currency,
         "on_error": on_error,
+        "pseudonyms": pseudonyms,
         "observed_from": observed_from,
     }
     runs = _runs(_chosen(only), wanted, parameters or {})
     side_by_side = checked_jobs(jobs)
-    ds = read_dataset(data, as_of=as_of, timezone=timezone, currency=currency, on_error=on_error)
+    ds = read_dataset(data, as_of=as_of, timezone=timezone, currency=currency, on_error=on_error, pseudonyms=pseudonyms)
     month, earlier = reported_month(ds, period), _earlier(previous, Path(out))
     result = run_batch(runs, ds, Path(out), month=month, company=company, previous=earlier, timeout=timeout, jobs=side_by_side, pdf=pdf, progress=progress)
     if result.ok:
@@ -168,6 +172,10 @@ def _runs(reports: Sequence[Report], wanted: Mapping[str, Any], parameters: Mapp
     if stray or twice:
         told = [f"{name} is no parameter or report of this pack" for name in stray] + [f"{name} is an option of its own" for name in twice]
         raise ParameterError(f"parameters must be those of the reports: {'; '.join(told)}. See `cs-analysis list`.")
+    open_ones = [report.name for report in reports if wanted["pseudonyms"] and "pseudonyms" not in report.parameters]
+    if open_ones:
+        advice = "Declare `pseudonyms: str | None = None` in the parameters cell, and hand it to read_dataset."
+        raise ParameterError(f"with pseudonyms every report must take them; {', '.join(open_ones)} would show names. {advice}")
     return [_run(report, {**wanted, **general}, parameters.get(report.name, {})) for report in reports]
 
 

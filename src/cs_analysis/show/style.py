@@ -54,6 +54,8 @@ class Group(NamedTuple):
 @contextmanager
 def figure_style() -> Iterator[None]:
     """Apply the package's style inside the block and leave matplotlib's settings as they were."""
+    # Loads the backend. Were it loaded inside the block, leaving that would undo what it set, and later figures of a notebook would stay unseen.
+    plt.draw_if_interactive()  # type: ignore[no-untyped-call]
     with sns.axes_style("ticks"), plt.rc_context(_RC):
         yield
 

@@ -44,6 +44,7 @@ def run_each(
     timezone: str | None = None,
     currency: str | None = None,
     on_error: OnError = "raise",
+    pseudonyms: str | None = None,
     progress: Progress = None,
 ) -> PackResult:
     """Write a business review of every account, with an index; or an index page a segment, plan or manager with the reviews of its accounts.
@@ -67,7 +68,7 @@ def run_each(
         Rules of the health score.
     language : {"en", "de", "tr"}
         Language of the pages.
-    timezone, currency, on_error
+    timezone, currency, on_error, pseudonyms
         As in `read_dataset`.
     progress : callable, optional
         Called with a line of text now and then.
@@ -93,7 +94,7 @@ def run_each(
         result = run_each(data="data/demo", as_of="2026-10-31", out="reports/reviews", each="csm")
         print(result.index)
     """
-    ds = read_dataset(data, as_of=as_of, timezone=timezone, currency=currency, on_error=on_error)
+    ds = read_dataset(data, as_of=as_of, timezone=timezone, currency=currency, on_error=on_error, pseudonyms=pseudonyms)
     groups = _groups(ds, each, only)
     accounts = [account for listed in groups.values() for account in listed]
     out, word = Path(out).resolve(), _word(ds, each=each, accounts=accounts, weights=weights, language=language)
