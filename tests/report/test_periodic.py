@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -52,6 +53,22 @@ def test_the_newest_packs_are_kept_and_what_is_no_pack_is_left_alone(folder: Pat
     assert result.folder == packs / "2026-09"
     assert sorted(path.name for path in packs.iterdir() if path.is_dir()) == ["2026-05", "2026-06", "2026-09", "2026-10", "draft"]
     assert (packs / "2026-06" / "mine.txt").exists()
+
+
+@pytest.mark.slow
+def test_a_report_that_fails_on_the_data_does_not_tell_where_they_are(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files are taken away while the report runs; what the database says of them names their place."""
+    place = folder.parent / "s3cr3t"
+    monkeypatch.setenv("CS_TEST_DATA", str(place))
+    (place / "accounts.csv").unlink()
+    pd.DataFrame({"account_id": ["a"], "started_at": pd.to_datetime(["2026-01-01"], utc=True)}).to_parquet(place / "accounts.parquet")
+    own = nbformat.read(folder / "own.ipynb", as_version=4)
+    fails = "import os, pathlib\nnext(pathlib.Path(os.environ['CS_TEST_DATA']).glob('*.parquet')).unlink()\nds.tables['accounts'].to_pandas()"
+    own.cells.append(new_code_cell(fails))
+    nbformat.write(own, folder / "own.ipynb")
+    (result,) = run_config(folder / "reports.toml", now=NOW)
+    assert "the tables cannot be read any more" in result.errors["own"]
+    assert [path for path in folder.rglob("*") if path.is_file() and b"s3cr3t" in path.read_bytes()] == []
 
 
 @pytest.mark.parametrize(("value", "state"), [(None, "is not set"), ("relative/s3cr3t", "holds a relative one")])

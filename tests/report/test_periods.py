@@ -44,3 +44,10 @@ def test_a_period_that_has_not_begun_is_refused() -> None:
 def test_other_words_are_refused(period: str) -> None:
     with pytest.raises(ParameterError, match="a period must be last-month"):
         check_period(period)
+
+
+def test_an_instant_belongs_to_the_day_of_the_zone() -> None:
+    """Half past one on 1 November in Berlin is still October by UTC, and the other way round."""
+    edge = "2026-11-01T00:30:00+01:00"
+    months = [reported_period("this-month", as_of=edge, today=TODAY, timezone=zone).month for zone in ("Europe/Berlin", "UTC", "America/New_York")]
+    assert months == ["2026-11", "2026-10", "2026-10"]

@@ -39,6 +39,7 @@ MIXED = (
     "import matplotlib.pyplot as plt\nplt.plot([1, 2, 4]);",
     "fig, ax = plt.subplots(); ax.bar([1, 2], [2, 3])\nfig",
     "import pandas as pd; pd.DataFrame({'a': [1.5]})",
+    "pd.DataFrame({f'a column with a long name {i}': [i] for i in range(12)})",
     "{}['missing']",
 )
 
@@ -125,7 +126,7 @@ class TestLikeColdOnes:
         forked = outputs(run, tmp_path / "one.ipynb")
         monkeypatch.setenv(warm.SWITCH, "0")
         assert forked == outputs(run, tmp_path / "two.ipynb")
-        assert [len(cell) for cell in forked] == [1, 2, 1, 1, 2, 1, 1]
+        assert [len(cell) for cell in forked] == [1, 2, 1, 1, 2, 1, 1, 1]
         assert "image/png" in forked[3][0].data
         assert forked[-1][0].ename == "KeyError"
 

@@ -9,6 +9,7 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def _no_figure_is_left() -> Iterator[None]:
+def _no_figure_is_open_before_or_after() -> Iterator[None]:
+    plt.close("all")  # of another test
     yield
     plt.close("all")

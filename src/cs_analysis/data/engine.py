@@ -57,13 +57,18 @@ class Engine:
         return f"{stem}_{self._serial}"
 
     def execute(self, query: str) -> duckdb.DuckDBPyConnection:
-        """Run SQL of the data layer's own; running out of memory is retold as our error."""
+        """Run SQL of the data layer's own; running out of memory, and files that go while they are in use, are retold as our errors."""
         try:
             return self.connection.execute(query)
         except duckdb.OutOfMemoryException as error:
             raise CSAnalysisError(
                 f"the query needs more memory than the database may use ({_first_line(error)}). "
                 "Free memory, or give the tables as Parquet so that they are read in pieces."
+            ) from error
+        except duckdb.IOException as error:
+            raise CSAnalysisError(
+                "the tables cannot be read any more: a file has gone or was changed while it was in use, or the disk for what the database puts aside is "
+                "full. Run again when the tables are complete."
             ) from error
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:

@@ -21,6 +21,7 @@ import pandas as pd
 from cs_analysis import __version__, glossary
 from cs_analysis.data.dataset import Dataset
 from cs_analysis.data.fingerprint import fingerprint
+from cs_analysis.data.references import hidden
 from cs_analysis.errors import ParameterError, ReportError
 from cs_analysis.report import markup
 from cs_analysis.report.changes import changes_html
@@ -53,6 +54,11 @@ class Run:
     def language(self) -> str:
         """Language of the page."""
         return str(self.values.get("language", "en"))
+
+    @property
+    def source(self) -> object:
+        """Where the data are; where a variable holds the place, no output may name it, not even that of an error raised while they are in use."""
+        return self.values.get("data")
 
 
 @dataclass
@@ -109,17 +115,19 @@ def run_batch(
     is printed, too; where that fails the log says why, and the pack is complete without.
     """
     started, out = time.perf_counter(), out.resolve()
+    language = runs[0].language
+    facts, stamp = pack_facts(ds, period=month, company=company, language=language), fingerprint(ds)  # while the data are there
     with building(out) as folder:
         results = _run_all(runs, folder, timeout=timeout, jobs=jobs, progress=progress)
         errors = {result.run.report.name: result.error for result in results if result.error}
         _write_numbers(results, folder)
         _write_lists(results, folder)
-        _write_json(folder / "run.json", _manifest(results, ds, seconds=time.perf_counter() - started))
+        _write_json(folder / "run.json", _manifest(results, ds, stamp=stamp, seconds=time.perf_counter() - started))
         before = earlier_figures(previous) if previous else None
         languages = {result.run.report.name: result.run.language for result in results}
         found = tell_changes(folder, before, languages=languages) if before else None
         changes = changes_html(found, language=results[0].run.language) if found else ""
-        (folder / "index.html").write_text(_index(results, ds, month=month, company=company, changes=changes), encoding="utf-8")
+        (folder / "index.html").write_text(_index(results, facts=facts, changes=changes), encoding="utf-8")
         if pdf:
             _print(folder, progress)
         place = move(folder, out, complete=not errors)
@@ -189,6 +197,7 @@ def _finished(run: Run, folder: Path, *, error: str, seconds: float) -> _Result:
     """Write the notebook and the page of a run, and return what it left."""
     name, target = run.report.name, _target(run, folder)
     notebook = without_times(read_notebook(target)) if target.exists() else without_outputs(read_notebook(run.report.path))
+    notebook, error = nbformat.reads(hidden(nbformat.writes(notebook), run.source), as_version=4), hidden(error, run.source)
     nbformat.write(notebook, target)
     result = _Result(run, error, seconds)
     try:
@@ -240,19 +249,19 @@ def _one_type(values: pd.Series) -> pd.Series:
     return values if numbers else values.map(str, na_action="ignore").astype("object").where(values.notna(), None)
 
 
-def _index(results: Sequence[_Result], ds: Dataset, *, month: pd.Timestamp | None, company: str, changes: str) -> str:
+def _index(results: Sequence[_Result], *, facts: Sequence[tuple[str, str]], changes: str) -> str:
     language = results[0].run.language
-    title, facts = glossary.label("index_title", language), pack_facts(ds, period=month, company=company, language=language)
+    title = glossary.label("index_title", language)
     shown = [result.shown for result in results if result.shown]
     return front_page(shown, title=title, language=language, cover=markup.cover(title, facts), changes=changes)
 
 
-def _manifest(results: Sequence[_Result], ds: Dataset, *, seconds: float) -> dict[str, Any]:
+def _manifest(results: Sequence[_Result], ds: Dataset, *, stamp: str, seconds: float) -> dict[str, Any]:
     failed = any(result.error for result in results)
     return {
         "status": "incomplete" if failed else "complete",
         "as_of": ds.as_of.isoformat(),
-        "data_fingerprint": fingerprint(ds),
+        "data_fingerprint": stamp,
         "ignored_rows": dict(ds.ignored_rows),
         "seed": 0,
         "seconds": round(seconds, 2),

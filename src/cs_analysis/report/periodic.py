@@ -49,7 +49,7 @@ def run_config(path: str | Path, *, now: datetime, given: Mapping[str, Any] | No
     config, given = read_config(path), dict(given or {})
     zone = given.get("timezone", config.options.get("timezone", "UTC"))
     wanted = given.pop("period", config.period)
-    reported = reported_period(wanted, as_of=given.pop("as_of", None), today=now.astimezone(time_zone(zone)).date())
+    reported = reported_period(wanted, as_of=given.pop("as_of", None), today=now.astimezone(time_zone(zone)).date(), timezone=zone)
     languages = (given.pop("language"),) if "language" in given else config.languages
     template = str(given.pop("out", config.out))
     results = []

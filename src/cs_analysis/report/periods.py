@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from cs_analysis.data.local_days import time_zone
 from cs_analysis.errors import ParameterError
 
 _WORDS = ("last-month", "this-month", "last-quarter")
@@ -22,7 +23,7 @@ class Reported:
     as_of: str
 
 
-def reported_period(period: str, *, as_of: str | None, today: date) -> Reported:
+def reported_period(period: str, *, as_of: str | None, today: date, timezone: str = "UTC") -> Reported:
     """Return what a period means, looked at from `as_of`, or from today where none is given.
 
     A quarter is reported on by the pages of its last month. Without `as_of`, the last day of the period counts, or today if that comes first.
@@ -35,6 +36,8 @@ def reported_period(period: str, *, as_of: str | None, today: date) -> Reported:
         Last day or instant that counts.
     today : date
         The day of the run.
+    timezone : str
+        Zone whose day an instant in `as_of` lies in.
 
     Returns
     -------
@@ -50,12 +53,17 @@ def reported_period(period: str, *, as_of: str | None, today: date) -> Reported:
     >>> reported_period("last-month", as_of=None, today=date(2026, 11, 2))
     Reported(label='2026-10', month='2026-10', as_of='2026-10-31')
     """
-    seen_from = datetime.fromisoformat(as_of).date() if as_of else today
+    seen_from = _day(as_of, timezone) if as_of else today
     label, first, last = _span(period, seen_from)
     if first > seen_from:
         raise ParameterError(f"the period {label} must have begun by {seen_from}; it begins on {first}. Choose an earlier period or a later --as-of.")
     month = min(last, seen_from)
     return Reported(label, f"{month:%Y-%m}", as_of or min(last, today).isoformat())
+
+
+def _day(as_of: str, timezone: str) -> date:
+    moment = datetime.fromisoformat(as_of)
+    return (moment.astimezone(time_zone(timezone)) if moment.tzinfo else moment).date()
 
 
 def check_period(period: str) -> None:

@@ -83,7 +83,7 @@ def run_report(
     if twice:
         raise ParameterError(f"{' and '.join(twice)} must be given once, as an option of its own and not among the parameters.")
     values = checked_parameters(report.parameters, {**own, **(parameters or {})}, name=report.name)
-    reading = {name: values[name] for name in ("timezone", "currency", "on_error") if name in values}
+    reading = {name: values[name] for name in ("timezone", "currency", "on_error", "pseudonyms") if name in values}
     ds = read_dataset(data, as_of=as_of, **reading)
     result = run_batch([Run(report, values)], ds, Path(out), timeout=timeout, progress=progress)
     name = report.name

@@ -48,6 +48,7 @@ LIBRARIES = (
 ROOMS = ("data", "stats", "facts", "metrics", "show")
 _LONGEST_ORDER = 1 << 20
 _PR_SET_PDEATHSIG = 1
+_COLUMNS_OUTSIDE_TERMINALS = 20
 _FIRST_TO_GO = b"500"  # when memory runs out, a kernel goes before its parent and the batch
 
 
@@ -205,6 +206,7 @@ def become_kernel(order: dict[str, Any]) -> None:
     """Run the kernel of an order in this process, which differs from a new one in what it need not import any more."""
     import ipykernel_launcher  # noqa: PLC0415 - these are there by now
     import matplotlib as mpl  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415
     from ipykernel import kernelapp  # noqa: PLC0415
 
     from cs_analysis.report.warm.pipe import PrivateIOPubThread  # noqa: PLC0415
@@ -218,6 +220,7 @@ def become_kernel(order: dict[str, Any]) -> None:
     app = kernelapp.IPKernelApp.instance(parent_handle=os.getppid())
     app.initialize(sys.argv[1:])  # type: ignore[no-untyped-call]
     mpl.rcParams["backend"] = os.environ["MPLBACKEND"]  # as importing it now would; set by the kernel, and needs its shell
+    pd.set_option("display.max_columns", _COLUMNS_OUTSIDE_TERMINALS)  # pandas, too, looks for a shell when it is imported
     app.start()  # type: ignore[no-untyped-call]
 
 
