@@ -8,6 +8,7 @@ only when a verb needs them, so that `--help` is quick.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import shutil
 import signal
@@ -47,8 +48,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say("broken off; what was finished before stays as it is.")
         return BROKEN_OFF
     except (CSAnalysisError, OSError) as error:
-        _say(f"error: {error}")
+        _say(f"error: {_told_os(error) if isinstance(error, OSError) else error}")
         return USAGE if isinstance(error, ParameterError) else FOUND_ERRORS
+
+
+def _told_os(error: OSError) -> str:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return f"{error}. Free some space and run again; what was finished before stays as it is." if full else str(error)
 
 
 def _flushed(verb: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:

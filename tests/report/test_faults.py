@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from cs_analysis.cli import main
+from cs_analysis.cli import _told_os, main
 from cs_analysis.report.place import building
 
 ACCOUNTS = "account_id,started_at\n" + "".join(f"a{number},2026-01-01T00:00:00Z\n" for number in range(3000))
@@ -99,3 +99,12 @@ def test_a_disk_that_is_full(folder: Path) -> None:
     assert ended.returncode == 1, ended.stderr
     assert "File too large" in ended.stderr
     assert (folder / "packs" / "2026-10" / "index.html").read_text(encoding="utf-8") == "the last good one"
+
+
+def test_a_full_disk_is_told_with_what_to_do() -> None:
+    """Linux has a file that is always full."""
+    with pytest.raises(OSError, match="No space left") as raised, Path("/dev/full").open("w", encoding="utf-8") as full:
+        full.write("x")
+        full.flush()
+    assert _told_os(raised.value).endswith("Free some space and run again; what was finished before stays as it is.")
+    assert _told_os(FileNotFoundError(2, "No such file")) == "[Errno 2] No such file"
