@@ -103,8 +103,7 @@ def test_a_disk_that_is_full(folder: Path) -> None:
 
 def test_a_full_disk_is_told_with_what_to_do() -> None:
     """Linux has a file that is always full."""
-    with pytest.raises(OSError, match="No space left") as raised, Path("/dev/full").open("w", encoding="utf-8") as full:
-        full.write("x")
-        full.flush()
+    with pytest.raises(OSError, match="No space left") as raised:
+        Path("/dev/full").write_text("x", encoding="utf-8")
     assert _told_os(raised.value).endswith("Free some space and run again; what was finished before stays as it is.")
     assert _told_os(FileNotFoundError(2, "No such file")) == "[Errno 2] No such file"
