@@ -13,7 +13,7 @@ import pandas as pd
 from cs_analysis.data import sql
 from cs_analysis.data.calendar import Calendar
 from cs_analysis.data.contract import TABLES
-from cs_analysis.data.engine import Engine, select_list
+from cs_analysis.data.engine import Engine, select_list, still_there
 from cs_analysis.data.masking import known_rows, known_values
 from cs_analysis.data.surveys import Scale
 from cs_analysis.errors import MissingColumnsError, MissingTableError, ParameterError
@@ -58,10 +58,11 @@ class TableHandle:
         return self._frame(wanted, "")
 
     def _frame(self, columns: tuple[str, ...], limit: str) -> pd.DataFrame:
-        types = self._engine.describe(self._view)
-        shown = {name: f"timezone('UTC', {sql.name(name)})" if types[name] == "TIMESTAMP" else sql.name(name) for name in columns}
-        order = ", ".join(sql.name(name) for name in TABLES[self.name].key or types)
-        frame = self._engine.execute(f"SELECT {select_list(shown)} FROM {sql.name(self._view)} ORDER BY {order} {limit}").df()
+        with still_there():
+            types = self._engine.describe(self._view)
+            shown = {name: f"timezone('UTC', {sql.name(name)})" if types[name] == "TIMESTAMP" else sql.name(name) for name in columns}
+            order = ", ".join(sql.name(name) for name in TABLES[self.name].key or types)
+            frame = self._engine.execute(f"SELECT {select_list(shown)} FROM {sql.name(self._view)} ORDER BY {order} {limit}").df()
         return frame.astype({name: _PANDAS_TYPES[types[name]] for name in columns if types[name] in _PANDAS_TYPES})
 
 

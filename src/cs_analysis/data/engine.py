@@ -57,18 +57,13 @@ class Engine:
         return f"{stem}_{self._serial}"
 
     def execute(self, query: str) -> duckdb.DuckDBPyConnection:
-        """Run SQL of the data layer's own; running out of memory, and files that go while they are in use, are retold as our errors."""
+        """Run SQL of the data layer's own; running out of memory is retold as our error."""
         try:
             return self.connection.execute(query)
         except duckdb.OutOfMemoryException as error:
             raise CSAnalysisError(
                 f"the query needs more memory than the database may use ({_first_line(error)}). "
                 "Free memory, or give the tables as Parquet so that they are read in pieces."
-            ) from error
-        except duckdb.IOException as error:
-            raise CSAnalysisError(
-                "the tables cannot be read any more: a file has gone or was changed while it was in use, or the disk for what the database puts aside is "
-                "full. Run again when the tables are complete."
             ) from error
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
@@ -86,12 +81,14 @@ class Engine:
 
     def run(self, expression: ir.Table) -> pd.DataFrame:
         """Run an expression and return its rows; the expression must state its order."""
-        return self.execute(compiled(expression)).df()
+        with still_there():
+            return self.execute(compiled(expression)).df()
 
     def stage(self, expression: ir.Table) -> ir.Table:
         """Run an expression once into a temporary table that later expressions can scan again and again."""
         relation = self.unique("staged")
-        self.execute(f"CREATE TEMPORARY TABLE {sql.name(relation)} AS {compiled(expression)}")
+        with still_there():
+            self.execute(f"CREATE TEMPORARY TABLE {sql.name(relation)} AS {compiled(expression)}")
         return self.table(relation)
 
     def lookup(self, frame: pd.DataFrame) -> ir.Table:
@@ -111,6 +108,18 @@ class Engine:
             yield view
         finally:
             self.connection.unregister(view)
+
+
+@contextmanager
+def still_there() -> Iterator[None]:
+    """Retell as our error that tables which were read and checked cannot be read any more; where they are is left out."""
+    try:
+        yield
+    except duckdb.IOException as error:
+        raise CSAnalysisError(
+            "the tables cannot be read any more: a file has gone or was changed while it was in use, or the disk for what the database puts aside is "
+            "full. Run again when the tables are complete."
+        ) from error
 
 
 def compiled(expression: ir.Table, dialect: str = "duckdb") -> str:

@@ -115,7 +115,7 @@ def run_batch(
     is printed, too; where that fails the log says why, and the pack is complete without.
     """
     started, out = time.perf_counter(), out.resolve()
-    language = runs[0].language
+    language = runs[0].language if runs else "en"
     facts, stamp = pack_facts(ds, period=month, company=company, language=language), fingerprint(ds)  # while the data are there
     with building(out) as folder:
         results = _run_all(runs, folder, timeout=timeout, jobs=jobs, progress=progress)

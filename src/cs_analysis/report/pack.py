@@ -71,11 +71,11 @@ def run_pack(
         Names of the reports to run, or paths of notebooks.
     timezone, currency : str, optional
         As in `read_dataset`.
-    pseudonyms : str, optional
-        "env:NAME", an environment variable that holds a key: see `read_dataset`. Every report must declare the parameter.
     on_error : {"raise", "quarantine"}
         Whether rows that break the contract stop the pack, or are set aside (as in `read_dataset`) and the pack goes on; every
         page then lists them.
+    pseudonyms : str, optional
+        "env:NAME", an environment variable that holds a key: see `read_dataset`. Every report must declare the parameter.
     observed_from : str, optional
         First day from which leavers are on record, if customers go back further (see `customer_survival`).
     previous : path, optional
