@@ -12,7 +12,7 @@ import pytest
 
 import cs_analysis as cs
 from cs_analysis.data.pseudonyms import key_of, pseudonyms_of, who_is_who
-from cs_analysis.errors import ParameterError
+from cs_analysis.errors import ContractError, ParameterError
 
 KEY = "correct horse battery staple"
 NAMED = pd.DataFrame(
@@ -76,6 +76,22 @@ def test_a_customers_own_name_and_id_in_a_comment_are_masked() -> None:
     assert comments["r1"] == "We at [customer] like it. [customer] too."
     assert comments["r2"] == "Nothing about us. [customer]"
     assert pd.isna(comments["r3"])
+
+
+def test_goals_and_topics_are_masked_too() -> None:
+    goals = pd.DataFrame({"account_id": ["acme"], "goal": ["Roll out at Acme (Berlin)"], "set_at": ["2026-02-01T00:00:00Z"]})
+    tickets = pd.DataFrame({"ticket_id": ["t1"], "account_id": ["acme"], "opened_at": ["2026-02-01T00:00:00Z"], "topic": ["acme: invoices"]})
+    ds = cs.read_dataset({"accounts": NAMED, "goals": goals, "tickets": tickets}, as_of="2026-10-31", pseudonyms="env:CS_KEY")
+    assert ds.tables["goals"].to_pandas()["goal"].item() == "Roll out at [customer]"
+    assert ds.tables["tickets"].to_pandas()["topic"].item() == "[customer]: invoices"
+
+
+def test_a_broken_contract_shows_no_name() -> None:
+    twice = pd.concat([NAMED, NAMED.head(1)])
+    with pytest.raises(ContractError, match="duplicate key") as raised:
+        cs.read_dataset({"accounts": twice}, as_of="2026-10-31", pseudonyms="env:CS_KEY")
+    assert "acme" not in str(raised.value).lower()
+    assert "acme" not in raised.value.violations.to_csv().lower()
 
 
 def test_the_key_alone_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:

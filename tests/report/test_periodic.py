@@ -95,6 +95,17 @@ def test_no_message_of_a_source_shows_what_the_variable_holds(tmp_path: Path, mo
     assert "s3cr3t" not in findings.to_csv()
 
 
+def test_rows_set_aside_at_a_place_that_cannot_take_them_do_not_tell_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "s3cr3t"
+    (place / "quarantine").mkdir(parents=True)
+    (place / "quarantine" / "mine.txt").write_text("a note", encoding="utf-8")
+    (place / "accounts.csv").write_text("account_id,started_at\na,2026-01-01T00:00:00Z\na,2026-01-01T00:00:00Z\n", encoding="utf-8")
+    monkeypatch.setenv("CS_TEST_DATA", str(place))
+    with pytest.raises(ParameterError, match="env:CS_TEST_DATA/quarantine") as caught:
+        cs.read_dataset("env:CS_TEST_DATA", as_of="2026-10-31", on_error="quarantine")
+    assert "s3cr3t" not in str(caught.value)
+
+
 def test_parameters_of_no_report_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CS_TEST_DATA", str(folder.parent / "s3cr3t"))
     with (folder / "reports.toml").open("a", encoding="utf-8") as file:

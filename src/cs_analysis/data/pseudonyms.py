@@ -2,7 +2,7 @@
 
 A pseudonym is a keyed hash (HMAC-SHA256; Krawczyk, Bellare and Canetti 1997, RFC 2104) of kind and name: the same key gives the same one every month, and
 nobody without the key can find it by trying names. The key is held by an environment variable, whose name alone is handed about. Names of accounts are left
-out, and a customer's own name in a comment is masked.
+out, and a customer's own name in what people wrote (`FREE_TEXT`) is masked.
 
 They hide who somebody is from readers of a report, not from somebody who knows a customer's amounts or dates; a group of one is still one.
 """
@@ -23,6 +23,7 @@ from cs_analysis.data.references import is_reference
 from cs_analysis.errors import ParameterError
 
 NAMING = {"account_id": "A", "user_id": "U", "lead_id": "L", "csm": "M"}
+FREE_TEXT = ("comment", "goal", "topic", "touchpoint", "end_reason", "wanted_stage")
 MASK = "[customer]"
 _SHORTEST_KEY = 16
 _LETTERS, _MORE_LETTERS = 10, 20
@@ -86,12 +87,13 @@ def _hidden(engine: Engine, table: str, relations: Mapping[str, str], *, columns
     joins = [f"LEFT JOIN {sql.name(lookups[kind])} {kind}_names ON rows.{sql.name(kind)} = {kind}_names.name" for kind in shown]
     if table == "accounts" and "name" in columns:
         shown["name"] = "NULL::VARCHAR"
-    if "comment" in columns and "account_id" in columns:
-        shown["comment"] = 'rows."comment"'
-        if "name" in engine.describe(relations["accounts"]):
-            joins.append(f"LEFT JOIN {sql.name(relations['accounts'])} own ON rows.account_id = own.account_id")
-            shown["comment"] = _masked(shown["comment"], "trim(own.name)")
-        shown["comment"] = _masked(shown["comment"], "rows.account_id")
+    free = [column for column in FREE_TEXT if column in columns and "account_id" in columns]
+    own = "name" if free and "name" in engine.describe(relations["accounts"]) else ""
+    if own:
+        joins.append(f"LEFT JOIN {sql.name(relations['accounts'])} own ON rows.account_id = own.account_id")
+    for column in free:
+        text = f"rows.{sql.name(column)}"
+        shown[column] = _masked(_masked(text, "trim(own.name)") if own else text, "rows.account_id")
     if not shown:
         return relations[table]
     replaced = ", ".join(f"{expression} AS {sql.name(column)}" for column, expression in shown.items())

@@ -95,7 +95,7 @@ def read_dataset(
         Folder for rows set aside; default `quarantine` inside the source folder, or beside where you are.
     pseudonyms : str, optional
         "env:NAME", an environment variable that holds a key: stable pseudonyms then stand for accounts, users, leads and managers, names of accounts are
-        missing, and a customer's own name in a comment is masked. Identifiers of tickets, orders and the like stay.
+        missing, and a customer's own name in what people wrote is masked. Identifiers of tickets, orders and the like stay.
 
     Returns
     -------
@@ -120,14 +120,13 @@ def read_dataset(
     key = None if pseudonyms is None else key_of(pseudonyms)
     frame = _Frame(as_of, timezone, currency, calendar, scales)
     loaded = _load(source, frame, remove=on_error == "quarantine")
-    stopping = [f for f in loaded.findings if f.severity == "error" and (on_error == "raise" or f.rule in _BEYOND_REPAIR)]
-    if stopping:
-        raise ContractError(_message(stopping), findings_table(loaded.findings))
-    if on_error == "quarantine":
-        folder = _quarantine_folder(source) if quarantine is None else Path(quarantine)
-        write_quarantine(loaded.engine, folder, tables=loaded.tables, rejected=loaded.rejected)
-    shown = loaded.remaining if key is None else hide(loaded.engine, loaded.remaining, key=key)
     findings = loaded.findings if key is None else [replace(finding, example="") for finding in loaded.findings]
+    stopping = [f for f in findings if f.severity == "error" and (on_error == "raise" or f.rule in _BEYOND_REPAIR)]
+    if stopping:
+        raise ContractError(_message(stopping), findings_table(findings))
+    if on_error == "quarantine":
+        _set_aside(loaded, source, Path(quarantine) if quarantine is not None else _quarantine_folder(source))
+    shown = loaded.remaining if key is None else hide(loaded.engine, loaded.remaining, key=key)
     stored = {name: Stored(name, shown[name], typed.present) for name, typed in loaded.tables.items()}
     return Dataset(loaded.as_of, loaded.calendar, loaded.currency, findings_table(findings), loaded.engine, stored, frame.scales)
 
@@ -220,6 +219,15 @@ def _message(stopping: list[Finding]) -> str:
 def _where(finding: Finding) -> str:
     shown = f" {finding.example!r}" if finding.example else ""
     return f" ({finding.rows} row(s), first: row {finding.first_row}{shown})" if finding.first_row else f" ({finding.example})" * bool(finding.example)
+
+
+def _set_aside(loaded: _Loaded, source: object, folder: Path) -> None:
+    """Write the rows at fault beside the source; what is told of a place that an environment variable names holds the variable's name."""
+    try:
+        write_quarantine(loaded.engine, folder, tables=loaded.tables, rejected=loaded.rejected)
+    except ParameterError as error:
+        told = hidden(str(error), source)
+        raise ParameterError(told) from (error if told == str(error) else None)
 
 
 def _quarantine_folder(source: object) -> Path:
