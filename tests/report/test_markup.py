@@ -20,3 +20,9 @@ def test_names_and_cells_of_a_table_are_text() -> None:
     assert "<b>" not in html
     assert "<i>" not in html
     assert "&lt;script&gt;" in html
+
+
+def test_a_long_amount_is_set_smaller_and_so_stays_on_its_line() -> None:
+    html = markup.cards(markup.Card("MRR", value, "", "", "", "") for value in ("€126,796", "$10,159,608"))
+    assert '<p class="value"><strong>€126,796</strong>' in html
+    assert '<p class="value long"><strong>$10,159,608</strong>' in html

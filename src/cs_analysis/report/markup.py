@@ -8,6 +8,8 @@ from html import escape
 
 import pandas as pd
 
+_FITS = 9  # letters of a card's value in its usual size
+
 
 @dataclass(frozen=True)
 class Card:
@@ -94,7 +96,7 @@ def definitions(entries: Mapping[str, str], *, heading: str) -> str:
 def _card(card: Card) -> str:
     lines = [
         f'<p class="title">{escape(card.title)}</p>',
-        f'<p class="value"><strong>{escape(card.value)}</strong></p>',
+        f'<p class="{"value long" if len(card.value) > _FITS else "value"}"><strong>{escape(card.value)}</strong></p>',
         f'<p class="interval">{escape(card.interval)}</p>',
         f'<p class="base">{escape(card.base)}</p>' if card.base else "",
         f'<p class="change">{escape(card.change)}</p>' if card.change else "",
