@@ -13,11 +13,11 @@ LAB_OPTIONS = --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=notebooks --allow-ro
 	--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate --LabApp.extension_manager=readonly
 
 # One thread a process: the work is spread over processes, and idle BLAS threads only get in their way.
-report test test-fast notebooks bench coverage: export OPENBLAS_NUM_THREADS = 1
-report test test-fast notebooks bench coverage: export OMP_NUM_THREADS = 1
+report test test-fast notebooks course bench coverage: export OPENBLAS_NUM_THREADS = 1
+report test test-fast notebooks course bench coverage: export OMP_NUM_THREADS = 1
 
 .NOTPARALLEL:
-.PHONY: help report test test-fast lint lab notebooks bench coverage setup lock
+.PHONY: help report test test-fast lint lab notebooks course bench coverage setup lock
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile | expand -t 18
@@ -26,7 +26,7 @@ report: setup  ## run every report on the demo data and say where the pages are
 	@$(RUN) -m cs_analysis report --data data/demo --as-of $(AS_OF) --out reports/$(PERIOD)
 
 test: setup  ## every test: package, docstrings, structure, stored notebook outputs
-	@$(RUN) -m pytest -n 2 --dist loadscope --nbval --nbval-cell-timeout 120 tests src notebooks/reports notebooks/gallery.ipynb
+	@$(RUN) -m pytest -n 2 --dist loadscope --nbval --nbval-cell-timeout 120 tests src notebooks/reports notebooks/gallery.ipynb notebooks/course/solutions
 
 test-fast: setup  ## the quick tests, without docstrings, in under two minutes
 	@$(RUN) -m pytest -n 2 --dist loadscope -m "not slow" tests
@@ -41,6 +41,9 @@ lab: setup  ## JupyterLab with the notebooks, reachable from this machine only
 
 notebooks: setup  ## run the notebooks again, store their outputs in them and make the sample pack anew
 	@$(RUN) tools/make_notebooks.py
+
+course: setup  ## make the lessons of the course from their sources, and run the solved ones
+	@$(RUN) tools/make_course.py
 
 bench: setup  ## measure speed and memory
 	@for script in $(wildcard benchmarks/bench_*.py); do $(RUN) "$$script" || exit 1; done

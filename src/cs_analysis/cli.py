@@ -21,6 +21,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from cs_analysis import __version__
+from cs_analysis.cli_course import add_course
+from cs_analysis.cli_options import add_as_of, add_data, add_reading, add_timeout, add_verb, assignment, jobs
 from cs_analysis.errors import CSAnalysisError, ParameterError
 
 if TYPE_CHECKING:
@@ -80,22 +82,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"cs-analysis {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for add in (_add_report, _add_run, _add_diff, _add_check, _add_simulate, _add_list, _add_pseudonyms):
+    for add in (_add_report, _add_run, _add_diff, _add_check, _add_simulate, _add_list, _add_pseudonyms, add_course):
         add(verbs)
     return parser
 
 
-def _add_verb(verbs: Any, name: str, *, verb: Callable[[argparse.Namespace], int], about: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=about, description=about, allow_abbrev=False)
-    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error")
-    parser.set_defaults(verb=verb)
-    return parser
-
-
 def _add_report(verbs: Any) -> None:
-    parser = _add_verb(verbs, "report", verb=_report, about="run every report on a folder of tables and write their pages")
+    parser = add_verb(verbs, "report", verb=_report, about="run every report on a folder of tables and write their pages")
     parser.add_argument("--config", type=Path, metavar="FILE", help="file that says what to run, such as reports.toml; options given here come before it")
-    _add_data(parser, required=False)
+    add_data(parser, required=False)
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the pages go")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="run these reports alone (see `list`), or these reviews")
     parser.add_argument(
@@ -115,25 +110,25 @@ def _add_report(verbs: Any) -> None:
     parser.add_argument("--on-error", choices=("raise", "quarantine"), help=about)
     about = "write stable pseudonyms in place of accounts, users and managers; the environment variable NAME holds the key"
     parser.add_argument("--pseudonyms", metavar="env:NAME", help=about)
-    _add_timeout(parser)
-    parser.add_argument("--jobs", type=_jobs, metavar="N", help="how many reports run side by side (default: one for each core)")
+    add_timeout(parser)
+    parser.add_argument("--jobs", type=jobs, metavar="N", help="how many reports run side by side (default: one for each core)")
     parser.add_argument("--pdf", action="store_const", const=True, help="print each page as PDF, too, with the Chromium or Chrome on this machine")
-    _add_reading(parser)
+    add_reading(parser)
 
 
 def _add_run(verbs: Any) -> None:
-    parser = _add_verb(verbs, "run", verb=_run, about="run one notebook with parameters and write its page")
+    parser = add_verb(verbs, "run", verb=_run, about="run one notebook with parameters and write its page")
     parser.add_argument("notebook", help="a report's name (see `list`) or the path of a notebook")
-    _add_data(parser)
+    add_data(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the page goes")
     parser.add_argument(
-        "-p", "--parameter", action="append", default=[], type=_assignment, metavar="NAME=VALUE", help="a parameter that the notebook declares; repeatable"
+        "-p", "--parameter", action="append", default=[], type=assignment, metavar="NAME=VALUE", help="a parameter that the notebook declares; repeatable"
     )
-    _add_timeout(parser)
+    add_timeout(parser)
 
 
 def _add_diff(verbs: Any) -> None:
-    parser = _add_verb(verbs, "diff", verb=_diff, about="what changed beyond noise between two runs; exit code 3 if a headline figure changed for the worse")
+    parser = add_verb(verbs, "diff", verb=_diff, about="what changed beyond noise between two runs; exit code 3 if a headline figure changed for the worse")
     parser.add_argument("before", type=Path, metavar="RUN_A", help="folder of the earlier run")
     parser.add_argument("after", type=Path, metavar="RUN_B", help="folder of the later run")
     parser.add_argument("--format", choices=("text", "csv", "json"), default="text", help="how to print the changes (default: text)")
@@ -143,28 +138,24 @@ def _add_diff(verbs: Any) -> None:
 
 
 def _add_pseudonyms(verbs: Any) -> None:
-    parser = _add_verb(verbs, "pseudonyms", verb=_pseudonyms, about="write which account is behind which pseudonym, for the holder of the key alone")
-    _add_data(parser)
-    _add_reading(parser)
+    parser = add_verb(verbs, "pseudonyms", verb=_pseudonyms, about="write which account is behind which pseudonym, for the holder of the key alone")
+    add_data(parser)
+    add_reading(parser)
     parser.add_argument("--pseudonyms", required=True, metavar="env:NAME", help="environment variable that holds the key")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="CSV that only its owner may read")
 
 
-def _add_timeout(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="give a report up when one of its cells runs longer (default: never)")
-
-
 def _add_check(verbs: Any) -> None:
-    parser = _add_verb(verbs, "check", verb=_check, about="list every problem of a folder of tables; exit code 1 if there is an error")
+    parser = add_verb(verbs, "check", verb=_check, about="list every problem of a folder of tables; exit code 1 if there is an error")
     parser.add_argument("data", metavar="FOLDER", help="folder of tables or DuckDB file")
-    _add_as_of(parser)
-    _add_reading(parser)
+    add_as_of(parser)
+    add_reading(parser)
     parser.add_argument("--format", choices=("text", "csv", "json"), default="text", help="how to print the findings (default: text)")
     parser.add_argument("--quarantine", type=Path, metavar="FOLDER", help="also write the rows at fault there, each with its reason")
 
 
 def _add_simulate(verbs: Any) -> None:
-    parser = _add_verb(verbs, "simulate", verb=_simulate, about="make the tables of a company with known parameters")
+    parser = add_verb(verbs, "simulate", verb=_simulate, about="make the tables of a company with known parameters")
     parser.add_argument("--into", required=True, type=Path, metavar="FOLDER", help="where the tables go")
     parser.add_argument("--accounts", type=int, default=400, help="number of accounts (default: 400)")
     parser.add_argument("--months", type=int, default=24, help="months of history (default: 24)")
@@ -172,53 +163,7 @@ def _add_simulate(verbs: Any) -> None:
 
 
 def _add_list(verbs: Any) -> None:
-    _add_verb(verbs, "list", verb=_list, about="list the reports and their parameters")
-
-
-def _add_data(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
-    parser.add_argument("--data", required=required, metavar="FOLDER", help="folder of tables or DuckDB file, or env:NAME")
-    _add_as_of(parser, required=required)
-
-
-def _add_as_of(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
-    about = "last day that counts, such as 2026-10-31, or an instant with its offset; nothing later changes a result"
-    parser.add_argument("--as-of", required=required, type=_moment, metavar="DATE", help=about)
-
-
-def _add_reading(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--timezone", metavar="ZONE", help="zone of instants that state none, such as Europe/Berlin")
-    parser.add_argument("--currency", metavar="CODE", help="reporting currency, such as EUR")
-
-
-def _moment(text: str) -> str:
-    """Return `text` if it is a date or an instant with its offset."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"must be a date such as 2026-10-31, not {text!r}") from error
-    if len(text) > len("2026-10-31") and moment.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"an instant needs its offset, as in 2026-10-31T18:00:00+01:00, not {text!r}")
-    return text
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    """Return name and value of `NAME=VALUE`; the value may hold further equals signs."""
-    name, equals, value = text.partition("=")
-    if not (equals and name.isidentifier()):
-        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not {text!r}")
-    return name, value
-
-
-def _seconds(text: str) -> int:
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"must be a whole number of seconds above 0, not {text!r}")
-    return int(text)
-
-
-def _jobs(text: str) -> int:
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"must be a whole number above 0, not {text!r}")
-    return int(text)
+    add_verb(verbs, "list", verb=_list, about="list the reports and their parameters")
 
 
 def _check(arguments: argparse.Namespace) -> int:

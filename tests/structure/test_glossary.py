@@ -34,7 +34,7 @@ ARGUMENTS = {  # of metrics that do not run with the dataset alone
 }
 
 BOUGHT, LAST_BOUGHT = [0, 0, 0, 1, 1, 1, 2, 3, 4, 5, 8, 22], [0, 0, 0, 51, 2, 147, 202, 206, 27, 221, 209, 236]
-SPENT = [0, 0, 0, 25, 11, 90, 34, 18, 52, 27, 40, 31]
+SPENT = [0, 0, 0, 60, 5, 30, 14, 70, 20, 50, 30, 12]
 PERSONS = {"account_id": range(40), "days": [*range(20), *range(60, 80)], "reports": [*range(2, 22), *range(40, 60)]}
 TALKED_OF = [
     f"the {one} {two} with {three} and {four}"

@@ -19,7 +19,9 @@ ALLOWED = {
     "show": BOTTOM | {"stats.estimates"},
     "report": BOTTOM | {"data", "stats", "facts", "metrics", "show"},
     "course": BOTTOM | {"data", "stats", "facts", "metrics", "show"},
-    "cli": BOTTOM | {"data", "stats", "facts", "metrics", "show", "report", "course"},
+    "cli_options": {"errors"},
+    "cli_course": {"errors", "cli_options", "course", "report"},
+    "cli": BOTTOM | {"data", "stats", "facts", "metrics", "show", "report", "course", "cli_options", "cli_course"},
     "__main__": {"cli"},
 }
 

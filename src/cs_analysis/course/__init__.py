@@ -1,1 +1,5 @@
-"""Exercise checks for the course (the lessons follow)."""
+"""The course: lessons that check themselves, made from one source each."""
+
+from cs_analysis.course.checks import start
+
+__all__ = ["start"]
