@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from cs_analysis import __version__
 from cs_analysis.cli_course import add_course
+from cs_analysis.cli_glossary import add_glossary
 from cs_analysis.cli_options import add_as_of, add_data, add_reading, add_timeout, add_verb, assignment, jobs
 from cs_analysis.errors import CSAnalysisError, ParameterError
 
@@ -82,7 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"cs-analysis {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for add in (_add_report, _add_run, _add_diff, _add_check, _add_simulate, _add_list, _add_pseudonyms, add_course):
+    for add in (_add_report, _add_run, _add_diff, _add_check, _add_simulate, _add_list, _add_pseudonyms, add_course, add_glossary):
         add(verbs)
     return parser
 

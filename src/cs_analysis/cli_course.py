@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cs_analysis.cli_options import add_verb
+from cs_analysis.cli_options import add_verb, write_page
 
 FINE = 0
 LAB = ("--ServerApp.ip=127.0.0.1", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly", "--log-level=WARN")
@@ -103,8 +103,7 @@ def _forget(_: argparse.Namespace) -> int:
 def _summary(arguments: argparse.Namespace) -> int:
     from cs_analysis.course import marks
 
-    _write(marks.summary(name=arguments.name), arguments.out)
-    print(f"The summary: {arguments.out}")
+    print(f"The summary: {write_page(marks.summary(name=arguments.name), arguments.out)}")
     return FINE
 
 
@@ -127,10 +126,3 @@ def _collect(arguments: argparse.Namespace) -> int:
     else:
         print(table.to_csv(index=False), end="")
     return FINE
-
-
-def _write(text: str, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.tmp")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)

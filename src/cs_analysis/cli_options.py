@@ -1,10 +1,11 @@
-"""Options that several verbs of the command share."""
+"""What several verbs of the command share: options, and how a page is written."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 
@@ -72,3 +73,15 @@ def _whole(text: str, wanted: str) -> int:
     if not (text.isdecimal() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"must be {wanted}, not {text!r}")
     return int(text)
+
+
+def write_page(text: str, path: Path) -> Path:
+    """Write a page to a temporary name, move it into place, and return where it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.building")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path

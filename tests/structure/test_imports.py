@@ -21,7 +21,8 @@ ALLOWED = {
     "course": BOTTOM | {"data", "stats", "facts", "metrics", "show"},
     "cli_options": {"errors"},
     "cli_course": {"errors", "cli_options", "course", "report"},
-    "cli": BOTTOM | {"data", "stats", "facts", "metrics", "show", "report", "course", "cli_options", "cli_course"},
+    "cli_glossary": {"errors", "glossary", "cli_options", "report"},
+    "cli": BOTTOM | {"data", "stats", "facts", "metrics", "show", "report", "course", "cli_options", "cli_course", "cli_glossary"},
     "__main__": {"cli"},
 }
 

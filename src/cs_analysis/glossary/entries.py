@@ -1,25 +1,15 @@
-"""Every metric once: what it is called, how it is computed, what it is divided by, and how it misleads. English, German, Turkish.
-
-The texts stand in `glossary/{en,de,tr}.toml`: `[metric.NAME]` tables, and the words that figures, tables and pages use: `[label]`,
-`[key]` for the names of key columns and `[value.COLUMN]` for what stands in them.
-What does not depend on the language (unit, direction, function, reference) is written in the English file alone.
-"""
+"""Every metric once: what it is called, how it is computed, what it is divided by, and how it misleads."""
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from functools import cache
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
 from cs_analysis.errors import ParameterError
+from cs_analysis.glossary.texts import _texts
 
-Language = Literal["en", "de", "tr"]
 Direction = Literal["higher", "lower", "none"]
-
-LANGUAGES: tuple[Language, ...] = ("en", "de", "tr")
 TRANSLATED = ("title", "definition", "formula", "denominator", "pitfalls")
 
 
@@ -114,58 +104,3 @@ def title(name: str, language: str = "en") -> str:
     """
     metric = _texts(language)["metric"].get(name)
     return metric["title"] if metric else name.replace("_", " ")
-
-
-def key_label(column: str, language: str = "en") -> str:
-    """Return the word for a key column, or its name in plain letters where the glossary has none.
-
-    Examples
-    --------
-    >>> key_label("time_days", "de"), key_label("home_office")
-    ('Tag', 'home office')
-    """
-    return cast("str", _texts(language)["key"].get(column, column.replace("_", " ")))
-
-
-def value_label(column: str, value: str, language: str = "en") -> str:
-    """Return the word for a value of a key column, or the value itself where the glossary has none.
-
-    Examples
-    --------
-    >>> value_label("movement", "new", "de"), value_label("segment", "new", "de")
-    ('neu', 'new')
-    """
-    return cast("str", _texts(language)["value"].get(column, {}).get(value, value))
-
-
-def label(name: str, language: str = "en", **values: object) -> str:
-    """Return one of the fixed words of figures, tables and pages, its placeholders filled with `values`.
-
-    Raises
-    ------
-    ParameterError
-        There is no such label or language.
-
-    Examples
-    --------
-    >>> label("interval", low="2 %", high="4 %")
-    '2 % to 4 %'
-    """
-    labels = _texts(language)["label"]
-    if name not in labels:
-        raise ParameterError(f"the glossary has no label {name!r}.")
-    return cast("str", labels[name]).format(**values)
-
-
-def check_language(language: str) -> str:
-    """Return `language` if there are texts in it, else raise `ParameterError`."""
-    if language not in LANGUAGES:
-        raise ParameterError(f"language must be one of {', '.join(LANGUAGES)}, not {language!r}.")
-    return language
-
-
-@cache
-def _texts(language: str) -> dict[str, Any]:
-    check_language(language)
-    path = Path(__file__).with_name("glossary") / f"{language}.toml"
-    return tomllib.loads(path.read_text(encoding="utf-8"))
