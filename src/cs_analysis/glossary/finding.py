@@ -117,4 +117,5 @@ def _known(language: Language) -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.replace("_", " ").casefold().split())
+    """Return the text without regard to case; the dotted and the dotless i of Turkish are one, as a reader may type either."""
+    return " ".join(text.replace("_", " ").casefold().replace("i\N{COMBINING DOT ABOVE}", "i").replace("ı", "i").split())

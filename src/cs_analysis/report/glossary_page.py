@@ -23,7 +23,7 @@ TITLES = {
 }
 SCRIPT = """
 const box = document.getElementById("search"), none = document.getElementById("none");
-const plain = (text) => text.toLocaleLowerCase(document.documentElement.lang);
+const plain = (text) => text.toLocaleLowerCase(document.documentElement.lang).replaceAll("ı", "i");
 box.closest("form").hidden = false;
 box.addEventListener("input", () => {
   const asked = plain(box.value.trim());
@@ -72,10 +72,10 @@ def sorting_key(title: str, language: str) -> tuple[Any, ...]:
     >>> sorted(["Zufall", "Überlebenskurve", "Umsatz"], key=lambda title: sorting_key(title, "de"))
     ['Überlebenskurve', 'Umsatz', 'Zufall']
     """
-    letters = [letter for letter in _lower(title, language) if letter.isalnum()]
+    letters = [_filed(letter, language) for letter in _lower(title, language) if letter.isalnum()]
     if language == "tr":
-        return tuple((TURKISH.find(letter), letter) for letter in letters)
-    return ("".join(_bare(letter) for letter in letters), title)
+        return (tuple((TURKISH.find(letter), letter) for letter in letters), title)
+    return ("".join(letters), title)
 
 
 def _entries(language: str) -> Iterator[dict[str, Any]]:
@@ -84,7 +84,7 @@ def _entries(language: str) -> Iterator[dict[str, Any]]:
     for name in sorted(every, key=lambda name: sorting_key(every[name], language)):
         metric = None if name in glossary.term_names() else glossary.entry(name, language)
         first = next(letter for letter in _lower(every[name], language) if letter.isalnum())
-        letter = "#" if first.isdigit() else _upper(first if language == "tr" else _bare(first), language)
+        letter = "#" if first.isdigit() else _upper(_filed(first, language), language)
         links = [(other, every[other]) for other in glossary.links(name)]
         yield {"name": name, "letter": letter, "metric": metric, "entry": metric or glossary.term(name, language), "links": links}
 
@@ -97,5 +97,6 @@ def _upper(letter: str, language: str) -> str:
     return "İ" if language == "tr" and letter == "i" else letter.upper()
 
 
-def _bare(letter: str) -> str:
-    return unicodedata.normalize("NFD", letter)[0]
+def _filed(letter: str, language: str) -> str:
+    """Return the letter under which another is filed: ä under a, but not the Turkish ö, which is a letter of its own, unlike â."""
+    return letter if language == "tr" and letter in TURKISH else unicodedata.normalize("NFD", letter)[0]
