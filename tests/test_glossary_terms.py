@@ -58,10 +58,20 @@ class TestLinks:
         found = {name: glossary.links(name) for name in EVERY}
         assert [(name, other) for name, others in found.items() for other in others if name not in found[other] or name == other] == []
 
-    def test_every_metric_is_linked_to_a_term_or_to_one_that_is(self) -> None:
+    def test_a_function_stands_for_all_its_metrics_also_where_one_bears_its_name(self) -> None:
+        assert {"response_time", "response_time_90", "unanswered_share"} <= set(glossary.links("service_level"))
+        assert "service_level" in glossary.links("unanswered_share")
+
+    def test_every_metric_is_linked_to_a_term(self) -> None:
         terms = set(glossary.term_names())
-        near = {name for name in glossary.names() if terms & set(glossary.links(name))}
-        assert [name for name in glossary.names() if name not in near and not near & set(glossary.links(name))] == []
+        assert [name for name in glossary.names() if not terms & set(glossary.links(name))] == []
+
+    def test_every_term_is_linked_to_another_term(self) -> None:
+        terms = set(glossary.term_names())
+        assert [name for name in terms if not terms & set(glossary.links(name))] == []
+
+    def test_a_term_and_a_function_never_share_a_name(self) -> None:
+        assert set(glossary.term_names()) & {glossary.entry(name).function for name in glossary.names()} == set()
 
     def test_from_any_entry_every_other_can_be_reached(self) -> None:
         reached, ahead = set(), {"nps"}
@@ -70,8 +80,11 @@ class TestLinks:
             ahead = {other for name in ahead for other in glossary.links(name)} - reached
         assert reached == set(EVERY)
 
-    def test_terms_come_first(self) -> None:
+    def test_terms_come_first_then_what_a_link_names_then_the_rest(self) -> None:
         assert glossary.links("nps") == ("promoter", "scorecard")
+        found = glossary.links("service_level")
+        assert found[:3] == ("first_contact", "outage", "availability")
+        assert found.index("sla_attainment") < found.index("latency_95")
 
     def test_of_an_unknown_one(self) -> None:
         with pytest.raises(ParameterError, match="no metric 'npss'"):
