@@ -101,6 +101,20 @@ class TestFinding:
             ("  IMMORTAL  time ", "en", "immortal_time"),
             ("Zensierung", "de", "censoring"),
             ("censoring", "de", "censoring"),
+            ("CAC", "en", "cost_of_acquisition"),
+            ("ARR", "tr", "recurring_revenue"),
+            ("SLA", "de", "service_level"),
+            ("detractor", "en", "promoter"),
+            ("detractor", "tr", "promoter"),
+            ("Kritiker", "de", "promoter"),
+            ("top-two box", "en", "top_box"),
+            ("funnel", "en", "funnel_and_step"),
+            ("step", "de", "funnel_and_step"),
+            ("Logo churn", "en", "logo_churn"),
+            ("Gelir kaybı", "tr", "revenue_churn"),
+            ("expansion", "en", "expansion"),
+            ("Verringerung", "de", "contraction"),
+            ("geri dönüş", "tr", "reactivation"),
             ("Güven aralığı", "tr", "confidence_interval"),
             ("GÜVEN ARALIĞI", "tr", "confidence_interval"),
             ("ilk temas", "tr", "first_contact"),
@@ -114,6 +128,17 @@ class TestFinding:
     @pytest.mark.parametrize("language", glossary.LANGUAGES)
     def test_every_name_is_found(self, language: str) -> None:
         assert [name for name in EVERY if glossary.find(name, language).entry.name != name] == []
+
+    @pytest.mark.parametrize("language", glossary.LANGUAGES)
+    def test_a_keyword_finds_its_term_and_nothing_else_is_called_so(self, language: str) -> None:
+        words = [(name, word) for name in glossary.term_names() for word in glossary.term(name, language).keywords]
+        assert len(words) >= 10
+        assert [(name, word) for name, word in words if glossary.find(word, language).entry.name != name] == []
+
+    def test_keywords_are_shown(self) -> None:
+        assert "\nAlso found as: DAU; WAU; MAU\n" in repr(glossary.find("DAU"))
+        assert "<dt>Auch zu finden als</dt><dd>CAC</dd>" in glossary.find("CAC", "de")._repr_html_()
+        assert "<dd>ARR, yıllık yinelenen gelir</dd>" in glossary_page("tr")
 
     def test_an_unknown_word_names_the_closest(self) -> None:
         with pytest.raises(ParameterError, match=r"has no 'churn rat'\. Closest are: .*Logo churn rate"):
@@ -134,6 +159,10 @@ class TestFinding:
         found = [glossary.find(name)._repr_html_() for name in EVERY]
         assert [text for text in found if re.search(r"<(?!/?(div|p|strong|code|dl|dt|dd)\b)", text)] == []
         assert "<dt>n counts</dt><dd>" in glossary.find("nps")._repr_html_()
+
+    def test_english_references_are_marked_among_other_languages(self) -> None:
+        assert f'<dd lang="en">{glossary.entry("nps").reference[:8]}' in glossary.find("nps", "tr")._repr_html_()
+        assert 'lang="en">' not in glossary.find("nps")._repr_html_().replace('<div lang="en">', "")
 
 
 class Page(HTMLParser):

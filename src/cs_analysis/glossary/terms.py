@@ -26,12 +26,15 @@ class Term:
         What readers see.
     pitfalls : tuple of str
         How the term misleads; often none.
+    keywords : tuple of str
+        Abbreviations and other words by which it is found; often none.
     """
 
     name: str
     title: str
     definition: str
     pitfalls: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
 
 
 def term_names() -> tuple[str, ...]:
@@ -61,7 +64,7 @@ def term(name: str, language: str = "en") -> Term:
     if name not in _texts("en")["term"]:
         raise ParameterError(f"the glossary has no term {name!r}; `glossary.term_names()` lists all {len(term_names())}.")
     words = _texts(language)["term"][name]
-    return Term(name, words["title"], words["definition"], tuple(words.get("pitfalls", ())))
+    return Term(name, words["title"], words["definition"], tuple(words.get("pitfalls", ())), tuple(words.get("keywords", ())))
 
 
 def links(name: str) -> tuple[str, ...]:

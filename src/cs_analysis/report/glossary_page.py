@@ -25,7 +25,8 @@ SCRIPT = """
 const box = document.getElementById("search"), none = document.getElementById("none");
 const plain = (text) => text.toLocaleLowerCase(document.documentElement.lang).replaceAll("ı", "i");
 box.closest("form").hidden = false;
-box.addEventListener("input", () => {
+box.closest("form").addEventListener("submit", (event) => event.preventDefault());
+const filter = () => {
   const asked = plain(box.value.trim());
   let found = 0;
   for (const entry of document.querySelectorAll("article")) {
@@ -34,6 +35,11 @@ box.addEventListener("input", () => {
   }
   for (const letter of document.querySelectorAll("section.letter")) letter.hidden = !letter.querySelector("article:not([hidden])");
   none.hidden = found > 0;
+};
+box.addEventListener("input", filter);
+document.addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="#"]');
+  if (link && document.getElementById(link.hash.slice(1)).closest("[hidden]")) { box.value = ""; filter(); }
 });
 """
 
@@ -82,11 +88,12 @@ def _entries(language: str) -> Iterator[dict[str, Any]]:
     """Give what the page shows of each entry, in order."""
     every = {name: title_of(name, language) for name in (*glossary.term_names(), *glossary.names())}
     for name in sorted(every, key=lambda name: sorting_key(every[name], language)):
-        metric = None if name in glossary.term_names() else glossary.entry(name, language)
+        term = glossary.term(name, language) if name in glossary.term_names() else None
+        metric = None if term else glossary.entry(name, language)
         first = next(letter for letter in _lower(every[name], language) if letter.isalnum())
         letter = "#" if first.isdigit() else _upper(_filed(first, language), language)
         links = [(other, every[other]) for other in glossary.links(name)]
-        yield {"name": name, "letter": letter, "metric": metric, "entry": metric or glossary.term(name, language), "links": links}
+        yield {"name": name, "letter": letter, "metric": metric, "entry": metric or term, "keywords": term.keywords if term else (), "links": links}
 
 
 def _lower(text: str, language: str) -> str:
