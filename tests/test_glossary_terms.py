@@ -58,10 +58,20 @@ class TestLinks:
         found = {name: glossary.links(name) for name in EVERY}
         assert [(name, other) for name, others in found.items() for other in others if name not in found[other] or name == other] == []
 
-    def test_every_metric_is_linked_to_a_term_or_to_one_that_is(self) -> None:
+    def test_a_function_stands_for_all_its_metrics_also_where_one_bears_its_name(self) -> None:
+        assert {"response_time", "response_time_90", "unanswered_share"} <= set(glossary.links("service_level"))
+        assert "service_level" in glossary.links("unanswered_share")
+
+    def test_every_metric_is_linked_to_a_term(self) -> None:
         terms = set(glossary.term_names())
-        near = {name for name in glossary.names() if terms & set(glossary.links(name))}
-        assert [name for name in glossary.names() if name not in near and not near & set(glossary.links(name))] == []
+        assert [name for name in glossary.names() if not terms & set(glossary.links(name))] == []
+
+    def test_every_term_is_linked_to_another_term(self) -> None:
+        terms = set(glossary.term_names())
+        assert [name for name in terms if not terms & set(glossary.links(name))] == []
+
+    def test_a_term_and_a_function_never_share_a_name(self) -> None:
+        assert set(glossary.term_names()) & {glossary.entry(name).function for name in glossary.names()} == set()
 
     def test_from_any_entry_every_other_can_be_reached(self) -> None:
         reached, ahead = set(), {"nps"}
@@ -70,8 +80,11 @@ class TestLinks:
             ahead = {other for name in ahead for other in glossary.links(name)} - reached
         assert reached == set(EVERY)
 
-    def test_terms_come_first(self) -> None:
+    def test_terms_come_first_then_what_a_link_names_then_the_rest(self) -> None:
         assert glossary.links("nps") == ("promoter", "scorecard")
+        found = glossary.links("service_level")
+        assert found[:3] == ("first_contact", "outage", "availability")
+        assert found.index("sla_attainment") < found.index("latency_95")
 
     def test_of_an_unknown_one(self) -> None:
         with pytest.raises(ParameterError, match="no metric 'npss'"):
@@ -88,7 +101,25 @@ class TestFinding:
             ("  IMMORTAL  time ", "en", "immortal_time"),
             ("Zensierung", "de", "censoring"),
             ("censoring", "de", "censoring"),
+            ("CAC", "en", "cost_of_acquisition"),
+            ("ARR", "tr", "recurring_revenue"),
+            ("SLA", "de", "service_level"),
+            ("detractor", "en", "promoter"),
+            ("detractor", "tr", "promoter"),
+            ("Kritiker", "de", "promoter"),
+            ("top-two box", "en", "top_box"),
+            ("funnel", "en", "funnel_and_step"),
+            ("step", "de", "funnel_and_step"),
+            ("Logo churn", "en", "logo_churn"),
+            ("Gelir kaybı", "tr", "revenue_churn"),
+            ("expansion", "en", "expansion"),
+            ("Verringerung", "de", "contraction"),
+            ("geri dönüş", "tr", "reactivation"),
             ("Güven aralığı", "tr", "confidence_interval"),
+            ("GÜVEN ARALIĞI", "tr", "confidence_interval"),
+            ("ilk temas", "tr", "first_contact"),
+            ("İLK TEMAS", "tr", "first_contact"),
+            ("IMMORTAL TIME", "tr", "immortal_time"),
         ],
     )
     def test_by_name_or_title(self, text: str, language: str, name: str) -> None:
@@ -97,6 +128,17 @@ class TestFinding:
     @pytest.mark.parametrize("language", glossary.LANGUAGES)
     def test_every_name_is_found(self, language: str) -> None:
         assert [name for name in EVERY if glossary.find(name, language).entry.name != name] == []
+
+    @pytest.mark.parametrize("language", glossary.LANGUAGES)
+    def test_a_keyword_finds_its_term_and_nothing_else_is_called_so(self, language: str) -> None:
+        words = [(name, word) for name in glossary.term_names() for word in glossary.term(name, language).keywords]
+        assert len(words) >= 10
+        assert [(name, word) for name, word in words if glossary.find(word, language).entry.name != name] == []
+
+    def test_keywords_are_shown(self) -> None:
+        assert "\nAlso found as: DAU; WAU; MAU\n" in repr(glossary.find("DAU"))
+        assert "<dt>Auch zu finden als</dt><dd>CAC</dd>" in glossary.find("CAC", "de")._repr_html_()
+        assert "<dd>ARR, yıllık yinelenen gelir</dd>" in glossary_page("tr")
 
     def test_an_unknown_word_names_the_closest(self) -> None:
         with pytest.raises(ParameterError, match=r"has no 'churn rat'\. Closest are: .*Logo churn rate"):
@@ -117,6 +159,10 @@ class TestFinding:
         found = [glossary.find(name)._repr_html_() for name in EVERY]
         assert [text for text in found if re.search(r"<(?!/?(div|p|strong|code|dl|dt|dd)\b)", text)] == []
         assert "<dt>n counts</dt><dd>" in glossary.find("nps")._repr_html_()
+
+    def test_english_references_are_marked_among_other_languages(self) -> None:
+        assert f'<dd lang="en">{glossary.entry("nps").reference[:8]}' in glossary.find("nps", "tr")._repr_html_()
+        assert 'lang="en">' not in glossary.find("nps")._repr_html_().replace('<div lang="en">', "")
 
 
 class Page(HTMLParser):
@@ -172,8 +218,8 @@ class TestPage:
 
 
 def test_signs_stand_where_each_language_puts_them() -> None:
-    turkish = ["Çaba", "Cari", "Isı", "İlk", "Ödeme", "Oran", "Şube", "Satış", "Zaman"]
-    assert sorted(turkish, key=lambda title: sorting_key(title, "tr")) == ["Cari", "Çaba", "Isı", "İlk", "Oran", "Ödeme", "Satış", "Şube", "Zaman"]
+    turkish = ["Cari", "Çaba", "Isı", "İlk", "Kabul", "Kâr", "Kart", "Oran", "Ödeme", "Satış", "Şube", "Zaman"]
+    assert sorted(turkish, key=lambda title: sorting_key(title, "tr")) == turkish
     assert sorted(["Zufall", "Ähnlich", "Anteil", "Abbruch"], key=lambda title: sorting_key(title, "de")) == ["Abbruch", "Ähnlich", "Anteil", "Zufall"]
 
 

@@ -16,9 +16,33 @@ from cs_analysis.glossary.texts import Language, check_language
 
 WIDTH = 100
 WORDS: dict[str, dict[str, str]] = {
-    "en": {"formula": "Formula", "n": "n counts", "pitfalls": "Pitfalls", "see": "See also", "function": "Function", "reference": "Reference"},
-    "de": {"formula": "Formel", "n": "n zählt", "pitfalls": "Fallstricke", "see": "Siehe auch", "function": "Funktion", "reference": "Quelle"},
-    "tr": {"formula": "Formül", "n": "n neyi sayar", "pitfalls": "Tuzaklar", "see": "Ayrıca bakınız", "function": "İşlev", "reference": "Kaynak"},
+    "en": {
+        "keywords": "Also found as",
+        "formula": "Formula",
+        "n": "n counts",
+        "pitfalls": "Pitfalls",
+        "see": "See also",
+        "function": "Function",
+        "reference": "Reference",
+    },
+    "de": {
+        "keywords": "Auch zu finden als",
+        "formula": "Formel",
+        "n": "n zählt",
+        "pitfalls": "Fallstricke",
+        "see": "Siehe auch",
+        "function": "Funktion",
+        "reference": "Quelle",
+    },
+    "tr": {
+        "keywords": "Şöyle de aranabilir",
+        "formula": "Formül",
+        "n": "n neyi sayar",
+        "pitfalls": "Tuzaklar",
+        "see": "Ayrıca bakınız",
+        "function": "İşlev",
+        "reference": "Kaynak",
+    },
 }
 
 
@@ -40,6 +64,8 @@ class Found:
     def parts(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Give what there is to say beside the definition: which part it is, and its texts."""
         found = self.entry
+        if isinstance(found, Term) and found.keywords:
+            yield "keywords", found.keywords
         if isinstance(found, Entry):
             yield "formula", (found.formula,)
             yield "n", (found.denominator,)
@@ -54,24 +80,28 @@ class Found:
     def __repr__(self) -> str:
         lines = [f"{self.entry.title} ({self.entry.name})", *textwrap.wrap(self.entry.definition, WIDTH)]
         for part, texts in self.parts():
-            said = "; ".join(texts) if part in ("see", "reference") else " ".join(texts)
+            said = "; ".join(texts) if part in ("keywords", "see", "reference") else " ".join(texts)
             lines += textwrap.wrap(f"{WORDS[self.language][part]}: {said}", WIDTH, subsequent_indent="  ")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         words = WORDS[self.language]
-        rows = "".join(f"<dt>{words[part]}</dt>{''.join(f'<dd>{html.escape(text)}</dd>' for text in texts)}" for part, texts in self.parts())
+        rows = "".join(f"<dt>{words[part]}</dt>{''.join(self._row(part, text) for text in texts)}" for part, texts in self.parts())
         head = f"<strong>{html.escape(self.entry.title)}</strong> <code>{self.entry.name}</code>"
         return f'<div lang="{self.language}"><p>{head}</p><p>{html.escape(self.entry.definition)}</p><dl>{rows}</dl></div>'
 
+    def _row(self, part: str, text: str) -> str:
+        start = '<dd lang="en">' if part == "reference" and self.language != "en" else "<dd>"
+        return f"{start}{html.escape(text)}</dd>"
+
 
 def find(text: str, language: str = "en") -> Found:
-    """Return the metric or term of that name or title, in any case, with spaces or underscores.
+    """Return the metric or term of that name, title or keyword, in any case, with spaces or underscores.
 
     Parameters
     ----------
     text : str
-        Name or title, such as `"nps"`, `"Logo churn rate"` or `"censoring"`.
+        Name, title or keyword, such as `"nps"`, `"Logo churn rate"` or `"CAC"`.
     language : str
         `en`, `de` or `tr`: language of the words; titles are looked for in this language and in English.
 
@@ -110,11 +140,13 @@ def title_of(name: str, language: str = "en") -> str:
 
 @cache
 def _known(language: Language) -> dict[str, str]:
-    """Return names by what they may be called; a name comes before a title, and a term before a metric."""
+    """Return names by what they may be called; a name comes before a title, a title before a keyword, and a term before a metric."""
     every = (*names(), *term_names())
     called = [{_plain(title_of(name, each)): name for name in every} for each in ("en", language)]
-    return {**called[0], **called[1], **{_plain(name): name for name in every}}
+    keywords = {_plain(word): name for each in ("en", language) for name in term_names() for word in term(name, each).keywords}
+    return {**keywords, **called[0], **called[1], **{_plain(name): name for name in every}}
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.replace("_", " ").casefold().split())
+    """Return the text without regard to case; the dotted and the dotless i of Turkish are one, as a reader may type either."""
+    return " ".join(text.replace("_", " ").casefold().replace("i\N{COMBINING DOT ABOVE}", "i").replace("ı", "i").split())

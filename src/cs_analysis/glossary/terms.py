@@ -26,12 +26,15 @@ class Term:
         What readers see.
     pitfalls : tuple of str
         How the term misleads; often none.
+    keywords : tuple of str
+        Abbreviations and other words by which it is found; often none.
     """
 
     name: str
     title: str
     definition: str
     pitfalls: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
 
 
 def term_names() -> tuple[str, ...]:
@@ -61,11 +64,11 @@ def term(name: str, language: str = "en") -> Term:
     if name not in _texts("en")["term"]:
         raise ParameterError(f"the glossary has no term {name!r}; `glossary.term_names()` lists all {len(term_names())}.")
     words = _texts(language)["term"][name]
-    return Term(name, words["title"], words["definition"], tuple(words.get("pitfalls", ())))
+    return Term(name, words["title"], words["definition"], tuple(words.get("pitfalls", ())), tuple(words.get("keywords", ())))
 
 
 def links(name: str) -> tuple[str, ...]:
-    """Return the names of the terms and metrics that belong to a term or metric, terms first.
+    """Return the names of the terms and metrics that belong to a term or metric: terms first, then metrics named in a link, then the others.
 
     Parameters
     ----------
@@ -94,17 +97,21 @@ def links(name: str) -> tuple[str, ...]:
 @cache
 def _links() -> dict[str, tuple[str, ...]]:
     """Return the links of all terms and metrics, each in both directions."""
-    terms, metrics = set(term_names()), set(names())
-    found: dict[str, set[str]] = {name: set() for name in terms | metrics}
+    terms = set(term_names())
+    found: dict[str, set[str]] = {name: set() for name in (*terms, *names())}
     by_function: dict[str, set[str]] = {}
-    for name in metrics:
+    for name in names():
         by_function.setdefault(entry(name).function, set()).add(name)
-    for name in terms:
-        for other in _texts("en")["term"][name]["see"]:
-            for one in {other} & (terms | metrics) or by_function[other]:
-                found[name].add(one)
-                found[one].add(name)
     for together in by_function.values():
         for name in together:
             found[name] |= together - {name}
-    return {name: tuple(sorted(others, key=lambda other: (other not in terms, other))) for name, others in found.items()}
+    see = {name: set(_texts("en")["term"][name]["see"]) for name in terms}
+    for name, others in see.items():
+        for one in set().union(*(by_function.get(other, {other}) for other in others)):
+            found[name].add(one)
+            found[one].add(name)
+
+    def ordered(name: str) -> tuple[str, ...]:
+        return tuple(sorted(found[name], key=lambda other: (other not in terms, other not in terms | see.get(name, set()), other)))
+
+    return {name: ordered(name) for name in found}

@@ -23,9 +23,10 @@ TITLES = {
 }
 SCRIPT = """
 const box = document.getElementById("search"), none = document.getElementById("none");
-const plain = (text) => text.toLocaleLowerCase(document.documentElement.lang);
+const plain = (text) => text.toLocaleLowerCase(document.documentElement.lang).replaceAll("ı", "i");
 box.closest("form").hidden = false;
-box.addEventListener("input", () => {
+box.closest("form").addEventListener("submit", (event) => event.preventDefault());
+const filter = () => {
   const asked = plain(box.value.trim());
   let found = 0;
   for (const entry of document.querySelectorAll("article")) {
@@ -34,6 +35,11 @@ box.addEventListener("input", () => {
   }
   for (const letter of document.querySelectorAll("section.letter")) letter.hidden = !letter.querySelector("article:not([hidden])");
   none.hidden = found > 0;
+};
+box.addEventListener("input", filter);
+document.addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="#"]');
+  if (link && document.getElementById(link.hash.slice(1)).closest("[hidden]")) { box.value = ""; filter(); }
 });
 """
 
@@ -72,21 +78,22 @@ def sorting_key(title: str, language: str) -> tuple[Any, ...]:
     >>> sorted(["Zufall", "Überlebenskurve", "Umsatz"], key=lambda title: sorting_key(title, "de"))
     ['Überlebenskurve', 'Umsatz', 'Zufall']
     """
-    letters = [letter for letter in _lower(title, language) if letter.isalnum()]
+    letters = [_filed(letter, language) for letter in _lower(title, language) if letter.isalnum()]
     if language == "tr":
-        return tuple((TURKISH.find(letter), letter) for letter in letters)
-    return ("".join(_bare(letter) for letter in letters), title)
+        return (tuple((TURKISH.find(letter), letter) for letter in letters), title)
+    return ("".join(letters), title)
 
 
 def _entries(language: str) -> Iterator[dict[str, Any]]:
     """Give what the page shows of each entry, in order."""
     every = {name: title_of(name, language) for name in (*glossary.term_names(), *glossary.names())}
     for name in sorted(every, key=lambda name: sorting_key(every[name], language)):
-        metric = None if name in glossary.term_names() else glossary.entry(name, language)
+        term = glossary.term(name, language) if name in glossary.term_names() else None
+        metric = None if term else glossary.entry(name, language)
         first = next(letter for letter in _lower(every[name], language) if letter.isalnum())
-        letter = "#" if first.isdigit() else _upper(first if language == "tr" else _bare(first), language)
+        letter = "#" if first.isdigit() else _upper(_filed(first, language), language)
         links = [(other, every[other]) for other in glossary.links(name)]
-        yield {"name": name, "letter": letter, "metric": metric, "entry": metric or glossary.term(name, language), "links": links}
+        yield {"name": name, "letter": letter, "metric": metric, "entry": metric or term, "keywords": term.keywords if term else (), "links": links}
 
 
 def _lower(text: str, language: str) -> str:
@@ -97,5 +104,6 @@ def _upper(letter: str, language: str) -> str:
     return "İ" if language == "tr" and letter == "i" else letter.upper()
 
 
-def _bare(letter: str) -> str:
-    return unicodedata.normalize("NFD", letter)[0]
+def _filed(letter: str, language: str) -> str:
+    """Return the letter under which another is filed: ä under a, but not the Turkish ö, which is a letter of its own, unlike â."""
+    return letter if language == "tr" and letter in TURKISH else unicodedata.normalize("NFD", letter)[0]
