@@ -180,6 +180,7 @@ class TestCells:
         ({"criterion": "bracket"}, "brackets go with"),
         ({"brackets": [(1, 2)]}, "brackets go with"),
         ({"criterion": "bracket", "brackets": [(1, 3), (3, 4)]}, "do not overlap"),
+        ({"criterion": "bracket", "brackets": [3, 5]}, "rising pairs .* 3 breaks this"),
         ({"windows": "rolling", "period": "quarter"}, "fixed length"),
         ({"entry": "account_start"}, "actor='account'"),
         ({"minimum": 0}, "minimum must be a whole number of at least 1"),

@@ -73,7 +73,7 @@ class RetentionRule:
             raise ParameterError("brackets go with criterion='bracket', which needs them: such as period='day', brackets=[(1, 7), (8, 14)].")
         last = -1
         for pair in self.brackets or ():
-            if len(pair) != 2 or not last < pair[0] <= pair[1]:
+            if not isinstance(pair, Sequence) or len(pair) != 2 or not last < pair[0] <= pair[1]:
                 raise ParameterError(f"brackets must be rising pairs (first age, last age) that do not overlap, both ages included; {pair!r} breaks this.")
             last = pair[1]
 
